@@ -1,8 +1,8 @@
 """An order with all that followed it: its whole story, and another try of whatever waits.
 
 What belongs here: putting together what the topics know of one record. What does not: what each topic knows
-(orders/trace.py, fulfilment/trace.py, invoicing/trace.py, returns/trace.py, refunding/trace.py), showing it
-(cli/orders.py).
+(orders/trace.py, fulfilment/trace.py, invoicing/trace.py, returns/trace.py, refunding/trace.py, inbound/trace.py),
+showing it (cli/orders.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..warehouse.tables.database import asked_by
 from .content import publish as content_publish
 from .fulfilment import trace as fulfilment_trace
 from .inbound import due as inbound_due
+from .inbound import trace as inbound_trace
 from .invoicing import bill as invoicing_bill
 from .invoicing import trace as invoicing_trace
 from .orders import heal as orders_heal
@@ -40,7 +41,8 @@ class Due(NamedTuple):
 
 def trace(connections: Connections, name: str, record_id: str, *, personal: bool = False) -> list[Event]:
     """Everything known of an order, its parcels, invoices, returns and refunds, oldest first. record_id: of an order, a
-    return or a refund; a listing's key as in orders/trace.py. Raises PermanentError for what was never seen."""
+    return or a refund; a listing's key as in orders/trace.py; a transfer, a shipment or a removal order of a
+    marketplace's own warehouses as in inbound/trace.py. Raises PermanentError for what was never seen."""
     order_id = returns_trace.order_of(connections, name, record_id) or record_id
     events = returns_trace.trace(connections, name, order_id, personal=personal)
     events += fulfilment_trace.trace(connections, name, order_id, personal=personal)
@@ -49,7 +51,8 @@ def trace(connections: Connections, name: str, record_id: str, *, personal: bool
     try:
         events += orders_trace.trace(connections, name, order_id, personal=personal)
     except PermanentError:
-        if not events:  # else they came before their order
+        events = events or inbound_trace.trace(connections, name, record_id)
+        if not events:  # else they came before their order, or it is no order
             raise
     return orders_trace.sort_events(events)
 

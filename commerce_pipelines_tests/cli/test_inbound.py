@@ -11,6 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from commerce_pipelines.cli.main import main
+from commerce_pipelines.flows.inbound.receive import receive
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.sendings import MUG, NAME, PAPER, PLANS, Sending, open_away
 
@@ -57,6 +58,45 @@ def test_a_plan_is_shown_agreed_to_and_then_made(sending: Sending) -> None:
     assert "waits before" not in shell("plan", NAME, *INBOUND).output
     again = shell("release", NAME, *INBOUND)
     assert (again.exit_code, "there is nothing to release" in again.output) == (1, True)
+
+
+def test_the_story_of_a_transfer_from_its_plan_to_what_is_missing(sending: Sending) -> None:
+    picking = sending.transfer({MUG: 10, PAPER: 4})
+    sending.pack(picking)
+    sending.advance()
+    assert shell("release", NAME, *INBOUND).exit_code == 0
+    sending.advance()
+    sending.button_validate(picking)
+    number = sending.origin(picking)
+    shipment = sending.lanes.world.channels[NAME].inbound.shipments[number]
+    shipment.status = "CLOSED"
+    shipment.items[MUG][1], shipment.items[PAPER][1] = 8, 4
+    receive(sending.connections, NAME)
+    names = {row["id"]: row["name"] for row in sending.search("stock.picking", [["origin", "=", number]], "name")}
+    plan = sending.plan()
+    stories = [
+        shell("trace", NAME, way) for way in (names[picking], number, plan.name, names[sending.arrival(picking)])
+    ]
+    assert [story.exit_code for story in stories] == [0, 0, 0, 0], stories[0].output
+    text = " ".join(stories[0].output.split())
+    assert len({" ".join(story.output.split()) for story in stories}) == 1
+    order = [text.index(part) for part in (
+        f"inbound plan {plan.name}", "step `create`", "step `confirm placement`", "step `confirm transport`",
+        f"shipment {number}, as it was read last",
+    )]  # fmt: skip
+    assert order == sorted(order)
+    assert "10 sent, 8 counted, 8 received in Odoo, 2 on the road; the ledger's receipts: none read; 2 missing" in text
+    for part in (
+        f"goods received: {number}",
+        "a claim is taken until",
+        "attempt 1",
+        "reason: fba_count_differs",
+        "in Odoo now",
+        "state: done",
+    ):
+        assert part in text
+    unseen = shell("trace", NAME, "WH/INT/99999")
+    assert (unseen.exit_code, "has no order" in unseen.output) == (1, True)
 
 
 @pytest.mark.parametrize("command", ["plan", "release"])

@@ -18,6 +18,7 @@ from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.inbound.reconciliation import Group
 from commerce_pipelines.flows.inbound.removals import Returned, bring_back, find_problem
+from commerce_pipelines.flows.inbound.trace import trace
 from commerce_pipelines.odoo.inbound import removals as transfers
 from commerce_pipelines.odoo.inbound.stock_as_of import find_away, read_movements, read_stock_as_of
 from commerce_pipelines.warehouse import audit
@@ -240,6 +241,17 @@ def test_a_report_that_cannot_be_read_moves_nothing(home: Home) -> None:
     with pytest.raises(ProtocolError):
         home.run()
     assert home.pickings() == []
+
+
+def test_the_story_of_a_removal_order(home: Home) -> None:
+    home.ship(3)
+    home.run()
+    for way in (f"R1{home.tag}", f"T{home.tag}"):
+        events = trace(home.connections, NAME, way)
+        [parcel] = [event for event in events if event.what.startswith("parcel")]
+        assert (parcel.details["units"], parcel.details["units of Odoo's that left"]) == ("3", "3")
+        assert sorted(event.details["state"] for event in events if event.what == "in Odoo now") == ["assigned", "done"]
+    assert trace(home.connections, NAME, "R9") == []
 
 
 def test_the_asset_shows_it(home: Home) -> None:
