@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ....core.errors import TransientError
+from ....core.errors import CredentialError, PermanentError, RateLimited, TransientError
 from ....core.legible import one_word
 from ....core.words import Words
 from ....domain.content.listings import ContentOutcome, SentChange, ShownListing
@@ -27,6 +27,7 @@ from ..api.revisions import count_again, may_revise
 from ..api.xml import Money
 from . import managed as inventory
 from .payloads import BulkAnswer, StatusRevised
+from .revising import build_failed
 
 STATUSES_A_CALL = 4  # InventoryStatus containers in one call
 BULK = "/sell/inventory/v1/bulk_update_price_quantity"
@@ -38,19 +39,31 @@ def find_item(listing: ShownListing) -> str:
 
 
 def revise_prices(account: Account, buckets: BucketStore, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
-    """Set the prices of listings, and of variations of them. Raises what stops all of them."""
+    """Set the prices of listings, and of variations of them. What fails for one holds up no other; raises what stops
+    all of them."""
     classic: list[SentChange] = []
     for change in changes:
-        item_id = find_item(change.listing)
-        managed = inventory.find_managed(account, change.listing.skus[0], item_id)
-        if not may_revise(buckets, account.settings.name, item_id, Priority.CONTENT):
-            yield _build_postponed(change)
-        elif managed is None:
+        try:
+            outcome = _revise_if_managed(account, buckets, change)
+        except (CredentialError, RateLimited):
+            raise
+        except (TransientError, PermanentError) as error:
+            outcome = build_failed(change, error)
+        if outcome is None:
             classic.append(change)
         else:
-            yield _revise_offer(account, managed, change)
+            yield outcome
     for start in range(0, len(classic), STATUSES_A_CALL):
         yield from _revise_statuses(account, buckets, classic[start : start + STATUSES_A_CALL])
+
+
+def _revise_if_managed(account: Account, buckets: BucketStore, change: SentChange) -> ContentOutcome | None:
+    """The outcome for a listing that the Inventory API made, or that may not be revised now; None for any other."""
+    item_id = find_item(change.listing)
+    managed = inventory.find_managed(account, change.listing.skus[0], item_id)
+    if not may_revise(buckets, account.settings.name, item_id, Priority.CONTENT):
+        return _build_postponed(change)
+    return _revise_offer(account, managed, change) if managed else None
 
 
 def _build_postponed(change: SentChange) -> ContentOutcome:

@@ -92,6 +92,12 @@ def revise(
             yield from _revise_managed(account, managed, some, count)
 
 
+def build_failed(change: SentChange, error: TransientError | PermanentError) -> ContentOutcome:
+    """The outcome of a change that an error kept from being made."""
+    status = "refused" if type(error) is PermanentError else "unknown"
+    return build_outcome(change, status, "failed", str(error), words=error.words)
+
+
 def divide(fields: Sequence[str]) -> list[list[str]]:
     """The fields of each call for a listing of the Inventory API: those of the item, then those of the offer."""
     of_item = [field for field in fields if field != DESCRIPTION]

@@ -45,7 +45,7 @@ from ..api.account import RESTARTS, Account
 from .payloads import OneItem, SellerList, ShownItem
 from .pictures import MOST, name_picture
 from .prices import find_item, revise_prices
-from .revising import revise
+from .revising import build_failed, revise
 
 PAGE_SIZE = 200
 # Listings that are read again in one call, right before they are changed: eBay takes 50 SKUs, and what somebody changes
@@ -112,12 +112,17 @@ class EbayContent(Content):
                     if item.ItemID in skus and item.ItemID not in seen:
                         seen.add(item.ItemID)
                         yield from (listing for listing in _build_listings(item) if listing.key in wanted)
-        for item_id in skus.keys() - seen:
+        for item_id in [item_id for item_id in skus if item_id not in seen]:
             yield from (listing for listing in self._read_item(item_id) if listing.key in wanted)
 
     def _read_some(self, skus: Sequence[str]) -> Iterator[ShownItem]:
-        """The listings with these SKUs that one page shows."""
-        page = self._read_page(1, self._now(), skus)
+        """The listings with these SKUs that one page shows; none where eBay refuses any of them."""
+        try:
+            page = self._read_page(1, self._now(), skus)
+        except (CredentialError, ProtocolError):
+            raise
+        except PermanentError:
+            return
         for item in map(_convert, page.ItemArray.Item if page.ItemArray else []):
             if item is not None:
                 yield item
@@ -211,10 +216,7 @@ def _attempt(changes: Sequence[SentChange], outcomes: Iterator[ContentOutcome]) 
     except (CredentialError, RateLimited):
         raise
     except (TransientError, PermanentError) as error:
-        status = "refused" if type(error) is PermanentError else "unknown"
-        for change in changes:
-            if change.key not in done:
-                yield build_outcome(change, status, "failed", str(error), words=error.words)
+        yield from (build_failed(change, error) for change in changes if change.key not in done)
 
 
 def _build_listings(item: ShownItem) -> Iterator[ShownListing]:

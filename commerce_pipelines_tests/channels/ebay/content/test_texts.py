@@ -12,10 +12,11 @@ import pytest
 from commerce_pipelines.channels.ebay.api.revisions import REVISION_RATE, may_revise
 from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines.channels.ebay.content import managed as inventory
+from commerce_pipelines.channels.ebay.content.managed import find_managed
 from commerce_pipelines.channels.ebay.content.texts import REREAD_AT_ONCE
 from commerce_pipelines.channels.http.memory import MemoryBuckets
 from commerce_pipelines.channels.http.throttle import Priority
-from commerce_pipelines.core.errors import TransientError
+from commerce_pipelines.core.errors import PermanentError, TransientError
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.domain.content.fields import fit
 from commerce_pipelines.domain.content.listings import ContentOutcome, SentChange, ShownListing
@@ -279,6 +280,34 @@ def test_prices_of_four_listings_go_in_one_call_and_one_that_is_refused_alone_is
     assert outcomes == {row.sku: "refused" if row is rows[1] else "accepted" for row in rows}
     assert writes(ebay) == ["ReviseInventoryStatus"] * 2
     assert [row.revisions for row in rows if row is not rows[1]] == [1, 1, 1]
+
+
+def test_what_fails_for_one_price_holds_up_no_other(
+    ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, shown, real = [row for row in ebay.listings if not row.variation and row.sku][:6], read(shop), find_managed
+
+    def fail(account: Any, sku: str, item_id: str) -> Any:
+        if sku == rows[1].sku:
+            raise PermanentError("eBay takes no such SKU.")
+        return real(account, sku, item_id)
+
+    monkeypatch.setattr(inventory, "find_managed", fail)
+    changes = [
+        SentChange(key=row.sku, token=row.sku, listing=shown[row.item_id], field="price",
+                   before=shown[row.item_id].values["price"], after="12.34 EUR")
+        for row in rows
+    ]  # fmt: skip
+    outcomes = {outcome.key: outcome.status for outcome in shop.content.send(changes, MemoryPictures())}
+    assert outcomes == {row.sku: "refused" if row is rows[1] else "accepted" for row in rows}
+
+
+def test_skus_that_ebay_refuses_together_are_read_one_by_one(
+    ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {key: listing for key, listing in list(read(shop).items())[:3] if ":" not in key}
+    monkeypatch.setattr(selling, "MOST_SKUS", 0)
+    assert {listing.key: listing for listing in shop.content.reread(list(before.values()))} == before
 
 
 def test_half_a_list_is_no_list(ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch) -> None:
