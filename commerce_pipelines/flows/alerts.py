@@ -24,7 +24,7 @@ from ..settings.file import Settings
 from ..warehouse.outbox import holds
 from ..warehouse.shared import conditions
 from ..warehouse.shared.conditions import Condition, Kept
-from .drift import find_drift
+from .drift import find_drift, find_unprofiled
 from .notices.listeners import judge_channels, judge_listeners, judge_silence, list_listeners
 from .notices.subscribe import UNSUBSCRIBED, Subscribed
 from .notices.subscribe import judge as judge_subscriptions
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 Send = Callable[[str, str], list[str]]  # (subject, text) -> the problems, one sentence per target
 
 MISSING, WAITING, STOPPED, POLLING, RUN = "missing:", "waiting:", "stopped:", "polling:", "run:"
-DEAF, SILENT, DRIFTED = "deaf:", "silent:", "drifted:"
+DEAF, SILENT, DRIFTED, UNPROFILED = "deaf:", "silent:", "drifted:", "unprofiled:"
 SWITCHED_OFF, WATCHER_OFF = "switched_off:", "watcher_off:"
 WATCHERS = ("outcomes", "run_failures")  # the sensors that tell people; who switches them off hears of it from `dev`
 # Families of conditions that each look finds anew; failed runs are recorded when they end.
-SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING, DEAF, SILENT, DRIFTED, ASKED)
+SEEN_HERE = (MISSING, WAITING, STOPPED, POLLING, DEAF, SILENT, DRIFTED, UNPROFILED, ASKED)
 # An order that came a moment ago counts as missing until its run is over; a receiver that starts has not listened yet.
 GRACE_OF = {MISSING: timedelta(minutes=30), DEAF: timedelta(minutes=3)}
 # A condition that comes back within a day is reported after 1, 2, 4 … hours.
@@ -318,6 +318,8 @@ def _find_drifted(connection: Connection, settings: Settings, now: datetime) -> 
     names = [channel.name for channel in settings.channels]
     for place, subject, message in find_drift(connection, names, now):
         yield Condition(key=DRIFTED + place, subject=subject, message=message)
+    for place, subject, message in find_unprofiled(connection, settings, now):
+        yield Condition(key=UNPROFILED + place, subject=subject, message=message)
 
 
 def judge_messages(connections: Connections, now: datetime) -> dict[str, str]:

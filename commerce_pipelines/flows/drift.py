@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..channels.registry import KINDS, personal_fields
+from ..core.local_time import local_time
 from ..core.topics import Topic
 from ..domain.drift.comparison import Before, Change, Finding, compare
 from ..domain.drift.documents import read_document
@@ -22,15 +23,20 @@ from ..domain.drift.profile import Profile, Profiler
 from ..resources.connections import Connections
 from ..warehouse.drift import profile_rows
 from ..warehouse.drift.profile_rows import Seen
-from ..warehouse.landing.samples import count_answers, read_answers
+from ..warehouse.landing.samples import count_answers, find_first, read_answers
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
+
+    from ..channels.settings import ChannelSettings
+    from ..settings.file import Settings
 
 BEFORE = timedelta(days=28)  # the days that a day is compared with
 MOST_ANSWERS = 2_000  # of a day that are looked at; more are a sample
 KEPT_FOR, CHANGES_KEPT_FOR = timedelta(days=60), timedelta(days=400)
 TOLD_FOR = timedelta(days=2)  # a change stays red on its day and so long after it
+UNPROFILED_FOR = timedelta(hours=3)  # the schedule looks every hour
+SCHEDULE = "schema_profiles"
 HEADINGS = ("day", "channel", "records", "field", "change", "before", "now", "first record", "told")
 FIGURES = ("before", "now")
 
@@ -61,8 +67,11 @@ def profile(connections: Connections, name: str) -> list[Profiled]:
 
 
 def list_topics(connections: Connections, name: str) -> list[str]:
-    returns = connections.settings.channel(name).returns.enabled
-    return [Topic.ORDERS, *([Topic.RETURNS, Topic.REFUNDS] if returns else [])]
+    return _list_topics(connections.settings.channel(name))
+
+
+def _list_topics(channel: ChannelSettings) -> list[str]:
+    return [Topic.ORDERS, *([Topic.RETURNS, Topic.REFUNDS] if channel.returns.enabled else [])]
 
 
 def has_news(connections: Connections, name: str) -> bool:
@@ -101,9 +110,10 @@ def _make_profile(connections: Connections, name: str, topic: str, day: date, *,
         for finding in compare(made, before, profiler.examples, is_over=is_over)
     ]  # fmt: skip
     with connections.warehouse.transaction() as connection:
-        profile_rows.keep_profile(connection, (name, topic, day), landed, version, made)
+        kept_at = connections.instruments.now()
+        profile_rows.keep_profile(connection, (name, topic, day), landed, version, made, kept_at)
         if rows:
-            profile_rows.keep_findings(connection, rows, connections.instruments.now())
+            profile_rows.keep_findings(connection, rows, kept_at)
     return Profiled(
         topic=topic, answers=made.answers, fields=count_fields(made), compared=sum(past.answers for past in before),
         changes=tuple(rows),
@@ -153,6 +163,31 @@ def find_drift(connection: Connection, names: Sequence[str], now: datetime) -> I
             f"Since {first}: {'; '.join(describe(row) for row in group[:3])}{more}. Look at "
             f"`commerce-pipelines drift {channel}`; what the rules need of it is in docs/drift.md.",
         )
+
+
+def find_unprofiled(connection: Connection, settings: Settings, now: datetime) -> Iterator[tuple[str, str, str]]:
+    """(channel, subject, message) for alerts, of channels with answers that no profile has although it is long due:
+    what makes profiles tells nothing when it stands still."""
+    for channel in settings.channels:
+        first = [
+            at for topic in _list_topics(channel) if (at := _find_unprofiled(connection, channel.name, topic, now))
+        ]
+        if first:
+            yield (
+                channel.name,
+                f"nobody looks at the shape of the answers of {channel.name}",
+                f"Answers have come since {local_time(min(first))} that no profile has. See in Dagster's UI whether "
+                f"the schedule {SCHEDULE} is switched off, and whether runs of {channel.name}/schema_profile wait or "
+                "fail.",
+            )
+
+
+def _find_unprofiled(connection: Connection, name: str, topic: str, now: datetime) -> datetime | None:
+    """When the first answer came that waits too long for a profile. Older days than yesterday are never profiled."""
+    made_at = profile_rows.read_made_at(connection, name, topic)
+    yesterday = _find_span(now.astimezone(UTC).date() - timedelta(days=1))[0]
+    start = max(yesterday, made_at) if made_at else yesterday
+    return find_first(connection, name, topic, start, now - UNPROFILED_FOR) if start < now - UNPROFILED_FOR else None
 
 
 def describe(row: Seen) -> str:

@@ -75,6 +75,11 @@ class Shop:
         return [row for row in alerts.find(self.connections, self.time) if row.key.startswith(alerts.DRIFTED)]
 
 
+def silence(shop: Shop) -> list[str]:
+    conditions = alerts.find(shop.connections, shop.time)
+    return [row.message for row in conditions if row.key == f"{alerts.UNPROFILED}{NAME}"]
+
+
 @pytest.fixture
 def shop(warehouse: Warehouse) -> Shop:
     return Shop(warehouse)
@@ -82,6 +87,25 @@ def shop(warehouse: Warehouse) -> Shop:
 
 def withhold(order: dict[str, Any]) -> None:
     order["name"] = order["email"] = ""
+
+
+def test_a_schedule_that_stands_still_is_told_by_what_does_not_stop_with_it(shop: Shop) -> None:
+    shop.sell()
+    shop.time += timedelta(hours=2)
+    assert silence(shop) == []  # it may come yet
+    shop.time += timedelta(hours=2)
+    [message] = silence(shop)
+    assert "schema_profiles" in message
+    drift.profile(shop.connections, NAME)
+    assert silence(shop) == []
+    shop.time += timedelta(hours=5)
+    assert silence(shop) == []  # nothing came
+    shop.sell()
+    shop.time += timedelta(hours=4)
+    assert len(silence(shop)) == 1
+    shop.time += timedelta(hours=1)
+    drift.profile(shop.connections, NAME)
+    assert silence(shop) == []
 
 
 def test_withheld_names_are_told_on_their_day_and_for_two_days_more(

@@ -54,16 +54,27 @@ def read_landed(connection: Connection, channel: str, topic: str, day: date) -> 
 
 
 def keep_profile(
-    connection: Connection, place: tuple[str, str, date], landed: int, version: str, made: Profile
+    connection: Connection, place: tuple[str, str, date], landed: int, version: str, made: Profile, now: datetime
 ) -> None:
-    """In place of the day's earlier one. place: channel, topic, day."""
+    """In place of the day's earlier one. place: channel, topic, day. now: a time after its answers were counted."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO commerce.schema_profiles (channel, topic, day, landed, version, profile)"
-            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (channel, topic, day)"
-            " DO UPDATE SET landed = excluded.landed, version = excluded.version, profile = excluded.profile",
-            (*place, landed, version, msgspec.json.encode(made)),
+            "INSERT INTO commerce.schema_profiles (channel, topic, day, landed, version, profile, made_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (channel, topic, day) DO UPDATE SET"
+            " landed = excluded.landed, version = excluded.version, profile = excluded.profile,"
+            " made_at = excluded.made_at",
+            (*place, landed, version, msgspec.json.encode(made), now),
         )
+
+
+def read_made_at(connection: Connection, channel: str, topic: str) -> datetime | None:
+    """When the newest profile was made, None without any."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(made_at) FROM commerce.schema_profiles WHERE channel = %s AND topic = %s", (channel, topic)
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def keep_findings(connection: Connection, rows: Sequence[Seen], now: datetime) -> None:

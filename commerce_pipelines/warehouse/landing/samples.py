@@ -31,6 +31,18 @@ def count_answers(connection: Connection, channel: str, topic: str, start: datet
     return int(row[0]) if row else 0
 
 
+def find_first(connection: Connection, channel: str, topic: str, start: datetime, end: datetime) -> datetime | None:
+    """When the first answer about a recent change came in during `[start, end)`; None where none did."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT s.first_seen FROM commerce.snapshots s WHERE s.channel = %s AND s.topic = %s AND {_ON_THE_DAY}"
+            " ORDER BY s.first_seen LIMIT 1",
+            (channel, topic, start, end, RECENT),
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
 def read_answers(
     warehouse: Warehouse, landing: Landing, place: tuple[str, str], span: tuple[datetime, datetime], most: int
 ) -> Iterator[Snapshot]:
