@@ -192,10 +192,11 @@ def _decide_listings(connections: Connections, name: str) -> Iterator[Decision]:
 
 def _decide_orders(connections: Connections, name: str, first: date, last: date) -> Iterator[Decision]:
     chunk: list[Snapshot] = []
-    for snapshot in connections.landing(name, Topic.ORDERS).newest(first, last + timedelta(days=1)):
+    landing = connections.landing(name, Topic.ORDERS)
+    for snapshot in landing.newest(first, last + timedelta(days=1), as_python=True):
         if snapshot.raw is None:  # erased, or destroyed at its age limit
             continue
-        if len(chunk) >= _ORDERS_A_CHUNK and snapshot.day != chunk[-1].day:
+        if len(chunk) >= _ORDERS_A_CHUNK:
             yield from _decide_chunk(connections, name, chunk)
             chunk = []
         chunk.append(snapshot)
@@ -203,7 +204,7 @@ def _decide_orders(connections: Connections, name: str, first: date, last: date)
 
 
 def _decide_chunk(connections: Connections, name: str, chunk: Sequence[Snapshot]) -> Iterator[Decision]:
-    """The decisions about whole days, sorted by day and id as Python sorts, whatever the database's order of texts."""
+    """The decisions about these answers, in their order."""
     if not chunk:
         return
     source, hashed = connections.channel(name).orders, _build_hash(connections)

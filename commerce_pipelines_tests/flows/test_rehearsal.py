@@ -85,6 +85,29 @@ def test_unchanged_settings_make_no_difference_whatever_has_landed(
     assert writes(odoo, before) == []
 
 
+def test_a_day_is_decided_in_parts_and_in_the_order_of_all(
+    lane: Lane, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the database orders texts: no day is held whole."""
+    (number,) = numbered(request)
+    names = [f"{number}{end}" for end in ("b", "A", "a1", "B", "-", "ä", "a", "_", "Z", "10", "9")]
+    items = [(lane.channel.head(raw), raw) for raw in (msgspec.json.encode(lane.order(name)) for name in names)]
+    lane.connections.landing(NAME, Topic.ORDERS).land(items, "poll", lane.connections.instruments.now())
+    monkeypatch.setattr(rehearsal, "_ORDERS_A_CHUNK", 2)
+    sizes: list[int] = []
+    decide = rehearsal._decide_chunk
+
+    def count(connections: Any, name: str, chunk: Any) -> Any:
+        sizes.append(len(chunk))
+        return decide(connections, name, chunk)
+
+    monkeypatch.setattr(rehearsal, "_decide_chunk", count)
+    done = rehearsal.rehearse(lane.connections, lane.connections.settings)
+    assert (done.compared, done.rehearsal.differing, max(sizes)) == ({NAME: len(names)}, 0, 2)
+    rows = rehearsal.decide_all(lane.connections, [NAME], lane.day, lane.day + timedelta(days=1), ())
+    assert [row.record_id for row in rows] == sorted(names)
+
+
 def test_answers_that_come_while_it_works_are_no_difference(
     lane: Lane, sell: Sell, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
