@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from string import punctuation
 from typing import Any
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ BACKFILL_TAG = "commerce/backfill"
 # it as well.
 ASKED_AGAIN = {"dagster/max_retries": "0"}
 
+IDS_SHOWN = 100
 RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 # A backfill from Dagster's UI becomes as many runs as needed, one after another; its page shows their progress.
 SLICES = dg.BackfillPolicy.multi_run(max_partitions_per_run=LONGEST_RUN_DAYS)
@@ -48,6 +50,22 @@ def labels(name: str, owner: str, flow: str, stage: str) -> dict[str, Any]:
 def link_story(channel: str, order_id: str) -> str:
     """The page of an order, which the UI's own server serves (cli/webserver.py)."""
     return f"/orders/{quote(channel, safe='')}/{quote(order_id, safe='')}"
+
+
+def link_orders(channel: str, order_ids: Iterable[str], most: int = IDS_SHOWN) -> dg.MetadataValue:
+    """Orders' ids as links to their pages, each once, at most so many; `none` where there is none."""
+    ids = list(dict.fromkeys(order_ids))
+    if not ids:
+        return dg.MetadataValue.text("none")
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    links = (f"[{escape_cell(order_id)}]({link_story(channel, order_id)})" for order_id in ids[:most])
+    return dg.MetadataValue.md(", ".join(links) + more)
+
+
+def escape_cell(text: str) -> str:
+    """Text that markdown shows unchanged: without links (not even of a bare address), images, or the end of the
+    cell."""
+    return "".join(f"\\{c}" if c in punctuation else c for c in " ".join(text.split()))
 
 
 def business_days(channel: ChannelSettings) -> dg.DailyPartitionsDefinition:

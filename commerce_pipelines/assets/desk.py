@@ -19,8 +19,8 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import build_table, failures, labels, link_story, shows_now
-from .exceptions import ALL, escape_cell
+from .common import build_table, escape_cell, failures, labels, link_story, shows_now
+from .exceptions import ALL
 
 if TYPE_CHECKING:
     from ..flows.desk import Entry

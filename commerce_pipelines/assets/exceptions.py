@@ -6,7 +6,6 @@ What belongs here: the asset, its table and its config. What does not: when a re
 
 from collections import Counter
 from collections.abc import Sequence
-from string import punctuation
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -17,7 +16,7 @@ from ..core.topics import Topic
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from .chart import bars
-from .common import failures, link_story
+from .common import escape_cell, failures, link_story
 
 if TYPE_CHECKING:
     from ..warehouse.exceptions import OpenException
@@ -107,9 +106,3 @@ def _write_record(record: "OpenException") -> str:
     """Its id; that of an order leads to the order's page."""
     shown = escape_cell(record.record_id)
     return f"[{shown}]({link_story(record.channel, record.record_id)})" if record.topic == Topic.ORDERS else shown
-
-
-def escape_cell(text: str) -> str:
-    """Text that markdown shows unchanged: without links (not even of a bare address), images, or the end of the
-    cell."""
-    return "".join(f"\\{c}" if c in punctuation else c for c in " ".join(text.split()))

@@ -14,7 +14,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, build_table, counts, failures, labels
+from .common import RETRY, build_table, counts, failures, labels, link_orders
 
 if TYPE_CHECKING:
     from ..flows.fulfilment.confirm import Confirmed
@@ -115,13 +115,13 @@ def confirmations_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefini
                 if not dry:  # what waits for a person does not hold up what the channel has shipped itself
                     taken = take_over(connections, name, run_id=run_id)
         seconds = round(connections.instruments.clock() - started, 2)
-        yield dg.MaterializeResult(asset_key=key, metadata=_describe_confirmed(done, taken, seconds))
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_confirmed(name, done, taken, seconds))
         yield _judge_time(connections, name, key, deadline)
 
     return shipment_confirmations
 
 
-def _describe_confirmed(done: "Confirmed", taken: "Taken", seconds: float) -> dict[str, Any]:
+def _describe_confirmed(name: str, done: "Confirmed", taken: "Taken", seconds: float) -> dict[str, Any]:
     return {
         "dagster/row_count": done.parcels + done.corrections,
         "dagster/uri": "postgresql:///commerce.effects",
@@ -138,6 +138,7 @@ def _describe_confirmed(done: "Confirmed", taken: "Taken", seconds: float) -> di
         **counts(taken.waiting, "not taken over"),
         "seconds": seconds,
         "parcels": _build_parcels(done),
+        "orders": link_orders(name, (row[0] for row in done.rows), ROWS_SHOWN),
         "waiting, by reason": dg.MetadataValue.md(bars(dict(done.waiting), "waiting, by reason") or "nothing"),
     }
 
@@ -152,12 +153,14 @@ def _judge_time(connections: Connections, name: str, key: dg.AssetKey, deadline:
     before: datetime = connections.instruments.now() - deadline
     with connections.warehouse.transaction() as connection:
         late = overdue(connection, name, before)
-    names = ", ".join(order_id for order_id, _ in late[:ROWS_SHOWN])
     return dg.AssetCheckResult(
         check_name="confirmed_in_time",
         asset_key=key,
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{len(late)} orders were delivered more than {deadline} ago and are not completely told.",
-        metadata={"late": names or "none", "since": late[0][1].isoformat() if late else "none"},
+        metadata={
+            "late": link_orders(name, (order_id for order_id, _ in late)),
+            "since": late[0][1].isoformat() if late else "none",
+        },
     )

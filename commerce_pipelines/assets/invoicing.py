@@ -18,7 +18,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import ASKED_AGAIN, RETRY, counts, failures, labels, money
+from .common import ASKED_AGAIN, RETRY, counts, failures, labels, link_orders, money
 
 if TYPE_CHECKING:
     from ..flows.invoicing.bill import Billed
@@ -115,14 +115,14 @@ def _judge_time(connections: Connections, channel: ChannelSettings, key: dg.Asse
     days = channel.invoicing.overdue_days
     with connections.warehouse.transaction() as connection:
         late = ledger.list_late(connection, channel.name, connections.instruments.now(), days)
-    names = ", ".join(f"{order_id} ({why})" for order_id, why in late[:ROWS_SHOWN])
+    reasons = ", ".join(f"{count} {why}" for why, count in Counter(why for _, why in late).most_common())
     return dg.AssetCheckResult(
         check_name="invoiced_in_time",
         asset_key=key,
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{len(late)} orders were delivered more than {days} days ago and are not invoiced completely.",
-        metadata={"late": names or "none"},
+        metadata={"late": link_orders(channel.name, (order_id for order_id, _ in late)), "because": reasons or "–"},
     )
 
 
@@ -142,5 +142,8 @@ def _judge_money(connections: Connections, name: str, key: dg.AssetKey) -> dg.As
         passed=not differing,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{len(differing)} orders are invoiced at another amount than the channel took.",
-        metadata={"differing": "; ".join(rows) or "none"},
+        metadata={
+            "differing": "; ".join(rows) or "none",
+            "orders": link_orders(name, (row.order_id for row in differing), ROWS_SHOWN),
+        },
     )

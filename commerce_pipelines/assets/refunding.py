@@ -17,7 +17,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import ASKED_AGAIN, RETRY, build_table, counts, failures, labels, money
+from .common import ASKED_AGAIN, RETRY, build_table, counts, failures, labels, link_orders, money
 
 if TYPE_CHECKING:
     from ..flows.refunding.issue import Issued
@@ -83,14 +83,14 @@ def issued_refunds_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefin
         odoo = connections.settings.odoo.url.rstrip("/")
         link = dg.MetadataValue.url(f"{odoo}/odoo/action-account.action_move_out_refund_type")
         yield dg.MaterializeResult(
-            asset_key=key, metadata={**_describe_issued(done, seconds), "credit notes in Odoo": link}
+            asset_key=key, metadata={**_describe_issued(name, done, seconds), "credit notes in Odoo": link}
         )
         yield _judge_time(connections, name, key, days)
 
     return issued_refunds
 
 
-def _describe_issued(done: "Issued", seconds: float) -> dict[str, Any]:
+def _describe_issued(name: str, done: "Issued", seconds: float) -> dict[str, Any]:
     return {
         "dagster/row_count": done.planned,
         "dagster/uri": "postgresql:///commerce.effects",
@@ -104,6 +104,7 @@ def _describe_issued(done: "Issued", seconds: float) -> dict[str, Any]:
         **counts(done.waiting, "waiting"),
         "seconds": seconds,
         "refunds": build_table(COLUMNS, done.rows[:ROWS_SHOWN]),
+        "orders": link_orders(name, (row[0] for row in done.rows), ROWS_SHOWN),
         "waiting, by reason": dg.MetadataValue.md(bars(dict(done.waiting), "waiting, by reason") or "nothing"),
     }
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.assets.chart import bars
-from commerce_pipelines.assets.exceptions import escape_cell
+from commerce_pipelines.assets.common import escape_cell
 from commerce_pipelines.channels.amazon import personal as amazon_personal
 from commerce_pipelines.channels.amazon.api import documents
 from commerce_pipelines.channels.amazon.api.documents import Fetched
