@@ -12,9 +12,10 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.lanes import DRIFT
+from ..core.topics import Topic
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .common import build_table, failures, labels, shows_now
+from .common import build_table, failures, labels, link_orders, shows_now
 
 if TYPE_CHECKING:
     from ..flows.drift import Profiled
@@ -69,10 +70,15 @@ def profile_asset(name: str, owner: str) -> dg.AssetsDefinition:
             passed=not alarms,
             severity=dg.AssetCheckSeverity.WARN,
             description="; ".join(drift.describe(row) for row in alarms[:5]) or "Nothing that chance does not explain.",
-            metadata={"first record": alarms[0].finding.example or "–"} if alarms else {},
+            metadata={"first record": _link_example(alarms[0])} if alarms else {},
         )
 
     return schema_profile
+
+
+def _link_example(row: "Seen") -> Any:
+    example = row.finding.example
+    return link_orders(row.channel, [example]) if example and row.topic == Topic.ORDERS else example or "–"
 
 
 def _describe(results: "Sequence[Profiled]", rows: "Sequence[Seen]", sunsets: Sequence[str]) -> dict[str, Any]:

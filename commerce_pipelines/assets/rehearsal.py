@@ -11,11 +11,12 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.lanes import OVERVIEW, REHEARSAL
+from ..core.topics import Topic
 from ..domain.money import write_totals
 from ..resources.connections import Connections
 from ..settings import file as settings_file
 from ..settings.file import Settings
-from .common import build_table, failures, labels, shows_now
+from .common import build_table, failures, labels, link_orders, shows_now
 
 if TYPE_CHECKING:
     from ..domain.rehearsal.side_by_side import Difference
@@ -78,6 +79,10 @@ def _describe(done: "Rehearsed", examples: "Sequence[Difference]") -> dict[str, 
          "; ".join(f"{name} {value}" for name, value in (row.after.why if row.after else {}).items()) or "–")
         for row in examples for kind in row.kinds
     ]  # fmt: skip
+    of_orders: dict[str, list[str]] = {}
+    for row in examples:
+        if row.either.topic == Topic.ORDERS:
+            of_orders.setdefault(row.either.channel, []).append(row.either.record_id)
     return {
         "rehearsal": done.rehearsal.id,
         "dagster/row_count": done.rehearsal.differing,
@@ -85,6 +90,7 @@ def _describe(done: "Rehearsed", examples: "Sequence[Difference]") -> dict[str, 
         "records that differ": done.rehearsal.differing,
         **({"differences": build_table(COLUMNS, tallies)} if tallies else {}),
         **({"side by side": build_table(SIDES, sides)} if sides else {}),
+        **{f"orders/{name}": link_orders(name, ids, MOST_SHOWN) for name, ids in of_orders.items()},
         "not compared": " ".join(done.left_out) or "nothing",
         "settings": done.rehearsal.stamp,
     }

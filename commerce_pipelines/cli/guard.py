@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from html import escape
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,11 +37,14 @@ class Guard:
     """Lets a request through if its Host is one of `hosts`, it comes from our own page, and it knows the token.
 
     hosts: `name:port` as browsers send it. token: part of the URL that `dev` prints, exchanged for a cookie that a page
-    of another site cannot make a browser send; None requires no token.
+    of another site cannot make a browser send; None requires no token. linked: the beginning of paths that pages of
+    other sites link to, such as Odoo's notes. A browser keeps the cookie to itself when it follows such a link, so that
+    our own page has to link once more. Nothing may be done by reading such a path.
     """
 
-    def __init__(self, app: App, hosts: Iterable[str], token: str | None = None) -> None:
+    def __init__(self, app: App, hosts: Iterable[str], token: str | None = None, linked: str = "") -> None:
         self._app, self._hosts, self._token = app, {host.lower() for host in hosts}, token
+        self._linked = linked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -54,6 +58,8 @@ class Guard:
             return await self._app(scope, receive, send)
         if self._token is not None and not refusal and (tokens := _parse_query(scope).get("token")):
             return await self._exchange_token(scope, tokens[0], send)
+        if refusal and refusal[0] == 401 and self._is_linked(scope, headers):
+            return await _send_step(send, scope)
         if refusal:
             return await _send_answer(send, *refusal)
 
@@ -89,6 +95,16 @@ class Guard:
         if self._token is not None and not self._is_known(headers):
             return 401, "Open the address with the token that commerce-pipelines dev printed."
         return None
+
+    def _is_linked(self, scope: Scope, headers: dict[str, str]) -> bool:
+        """Whether somebody followed a link on a page of another site, in a window of its own, to where links may lead.
+        A browser says so; of a request that says nothing nobody can tell, and it would come back here for ever."""
+        return (
+            bool(self._linked) and scope["method"] == "GET" and scope["path"].startswith(self._linked)
+            and not {".", ".."} & set(scope["path"].split("/"))  # a browser would resolve them to another path
+            and headers.get("sec-fetch-site") in ("cross-site", "same-site")
+            and headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        )  # fmt: skip
 
     def _is_known(self, headers: dict[str, str]) -> bool:
         assert self._token is not None  # noqa: S101 - narrows the type
@@ -151,6 +167,20 @@ def _parse_query(scope: Scope) -> dict[str, list[str]]:
 
 def _is_token(candidate: str, token: str) -> bool:
     return hmac.compare_digest(candidate.encode(), token.encode())
+
+
+async def _send_step(send: Send, scope: Scope) -> None:
+    """A page of our own that leads to the same path. It is the same for everybody and says nothing of what is there."""
+    path = escape(quote(scope["path"]))
+    page = (
+        f'<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content="0;url={path}">'
+        f'<title>commerce_pipelines</title><p><a href="{path}">Go on</a></p></html>'
+    )
+    policy = b"default-src 'none'; frame-ancestors 'none'"
+    own = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
+    headers = _merge_headers([*own, (b"content-security-policy", policy)])
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": page.encode()})
 
 
 async def _send_answer(send: Send, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:

@@ -92,7 +92,7 @@ def main(arguments: list[str]) -> None:
 
     def create_guarded(*values: Any, **names: Any) -> Guard:
         pages = OrderPages(create(*values, **names), show_order)
-        return Guard(pages, hosts(host, port), os.environ.get("COMMERCE_UI_TOKEN") or None)
+        return Guard(pages, hosts(host, port), os.environ.get("COMMERCE_UI_TOKEN") or None, linked=f"/{PLACE}/")
 
     setattr(web_server_cli, _CREATE, create_guarded)
     web_server_cli.dagster_webserver(arguments, auto_envvar_prefix="DAGSTER_WEBSERVER")

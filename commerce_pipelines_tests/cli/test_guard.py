@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
+import uvicorn
 
 from commerce_pipelines.cli.guard import COOKIE, Guard
 
@@ -163,3 +169,59 @@ def test_the_hosts_of_a_ui_are_loopback_its_own_and_the_proxys(monkeypatch: pyte
     assert hosts("::1", "3000") == [
         "127.0.0.1:3000", "localhost:3000", "[::1]:3000", "[::1]:3000", "ui.example.com",
     ]  # fmt: skip
+
+
+FROM_ODOO = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+
+
+@pytest.fixture
+def ui() -> Iterator[str]:
+    """The guard in front of a page, over HTTP: `host:port`."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        place.listen()
+        host = f"127.0.0.1:{place.getsockname()[1]}"
+        guard = Guard(dagster, [host], TOKEN, linked="/orders/")
+        server = uvicorn.Server(uvicorn.Config(guard, log_level="critical", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [place]})
+        thread.start()
+        yield host
+        server.should_exit = True
+        thread.join()
+
+
+def test_a_link_in_odoo_leads_to_the_page_in_two_steps(ui: str) -> None:
+    """The browser sends no cookie with the first request, which Odoo's page makes; the second is our own page's."""
+    url = f"http://{ui}/orders/shop_de/302-1%2F%22%3E%3Cb%3E"
+    first = requests.get(url, headers=FROM_ODOO, timeout=30)
+    assert (first.status_code, first.headers["cache-control"]) == (200, "no-store")
+    assert "default-src 'none'" in first.headers["content-security-policy"]
+    assert first.headers["x-frame-options"] == "DENY"
+    [link] = re.findall(r'href="([^"]*)"', first.text)
+    assert (link, first.text.count(link)) == ("/orders/shop_de/302-1/%22%3E%3Cb%3E", 2)
+    own = {**FROM_ODOO, "sec-fetch-site": "same-origin"}
+    second = requests.get(f"http://{ui}{link}", headers=own, cookies={COOKIE: TOKEN}, timeout=30)
+    assert (second.status_code, second.text) == (200, "dagster")
+    assert requests.get(f"http://{ui}{link}", headers=own, timeout=30).status_code == 401  # it knows no token
+
+
+@pytest.mark.parametrize(("method", "path", "more"), [
+    ("GET", "/", {}),
+    ("GET", "/graphql", {}),
+    ("GET", "/orders/..%2Fgraphql", {}),  # a browser would make /graphql of a link to it
+    ("GET", "/orders/%2e%2e%2Flocations", {}),
+    ("POST", "/orders/shop_de/1", {}),
+    ("GET", "/orders/shop_de/1", {"sec-fetch-dest": "iframe"}),
+    ("GET", "/orders/shop_de/1", {"sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}),
+    ("GET", "/orders/shop_de/1", {"sec-fetch-site": "none"}),
+    ("GET", "/orders/shop_de/1", {"sec-fetch-site": None, "sec-fetch-mode": None, "sec-fetch-dest": None}),
+    ("GET", "/orders/shop_de/1", {"host": "evil.example"}),
+])  # fmt: skip
+def test_nothing_else_is_led_on(ui: str, method: str, path: str, more: dict[str, str | None]) -> None:
+    headers = {name: value for name, value in {**FROM_ODOO, **more}.items() if value}
+    prepared = requests.Request(method, f"http://{ui}", headers=headers).prepare()
+    prepared.url = f"http://{ui}{path}"  # as it stands
+    with requests.Session() as session:
+        answer = session.send(prepared, timeout=30)
+    assert answer.status_code in (401, 403, 415, 421)
+    assert "href" not in answer.text

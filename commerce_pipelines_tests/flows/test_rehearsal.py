@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 import msgspec
@@ -254,6 +255,7 @@ def test_people_start_it_from_dagster_and_from_a_terminal(
     sides = metadata["side by side"]
     assert isinstance(sides, dg.TableMetadataValue)
     assert {str(record.data["record"]) for record in sides.records} == {french}
+    assert f"](/orders/{NAME}/{quote(french, safe='')})" in str(metadata[f"orders/{NAME}"].value)
 
     with dg.DagsterInstance.ephemeral() as instance:
         result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
