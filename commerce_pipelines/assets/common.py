@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from string import punctuation
 from typing import Any
-from urllib.parse import quote
 
 import dagster as dg
 
@@ -19,6 +18,7 @@ from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, PermanentError, TransientError, UnknownOutcome
 from ..core.foreign import alone
 from ..core.lanes import LONGEST_RUN_DAYS
+from ..core.urls import order_page
 from ..domain.money import to_decimal
 from ..resources.borders import in_our_words
 
@@ -47,18 +47,13 @@ def labels(name: str, owner: str, flow: str, stage: str) -> dict[str, Any]:
     return {"group_name": name, "owners": [owner], "tags": {"flow": flow, "stage": stage}}
 
 
-def link_story(channel: str, order_id: str) -> str:
-    """The page of an order, which the UI's own server serves (cli/webserver.py)."""
-    return f"/orders/{quote(channel, safe='')}/{quote(order_id, safe='')}"
-
-
 def link_orders(channel: str, order_ids: Iterable[str], most: int = IDS_SHOWN) -> dg.MetadataValue:
     """Orders' ids as links to their pages, each once, at most so many; `none` where there is none."""
     ids = list(dict.fromkeys(order_ids))
     if not ids:
         return dg.MetadataValue.text("none")
     more = f" and {len(ids) - most} more" if len(ids) > most else ""
-    links = (f"[{escape_cell(order_id)}]({link_story(channel, order_id)})" for order_id in ids[:most])
+    links = (f"[{escape_cell(order_id)}]({order_page(channel, order_id)})" for order_id in ids[:most])
     return dg.MetadataValue.md(", ".join(links) + more)
 
 

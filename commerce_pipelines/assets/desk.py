@@ -15,11 +15,12 @@ from ..core.errors import SettingsError
 from ..core.lanes import DESK, EXCEPTIONS, OVERVIEW, run_tags
 from ..core.local_time import local_time
 from ..core.reasons import RULES
+from ..core.urls import order_page
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import build_table, escape_cell, failures, labels, link_story, shows_now
+from .common import build_table, escape_cell, failures, labels, shows_now
 from .exceptions import ALL
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _write_links(entries: "Sequence[Entry]") -> str:
             escape_cell(row.channel), escape_cell(row.record_id),
             f"[{code}]({entry.reason_page})" if "://" in entry.reason_page else code,
             escape_cell(local_time(row.first_seen)), escape_cell(entry.held.person),
-            f"[story]({link_story(row.channel, entry.held.order_id)})" if entry.held.order_id else "",
+            f"[story]({order_page(row.channel, entry.held.order_id)})" if entry.held.order_id else "",
             f"[order]({entry.order_page})" if entry.order_page else "",
             f"[open]({entry.odoo_page})" if entry.odoo_page else "",
         )  # fmt: skip

@@ -13,10 +13,11 @@ import dagster as dg
 from ..channels.settings import ChannelSettings
 from ..core.local_time import local_time
 from ..core.topics import Topic
+from ..core.urls import order_page
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from .chart import bars
-from .common import escape_cell, failures, link_story
+from .common import escape_cell, failures
 
 if TYPE_CHECKING:
     from ..warehouse.exceptions import OpenException
@@ -105,4 +106,4 @@ def _write_table(waiting: "Sequence[OpenException]") -> str:
 def _write_record(record: "OpenException") -> str:
     """Its id; that of an order leads to the order's page."""
     shown = escape_cell(record.record_id)
-    return f"[{shown}]({link_story(record.channel, record.record_id)})" if record.topic == Topic.ORDERS else shown
+    return f"[{shown}]({order_page(record.channel, record.record_id)})" if record.topic == Topic.ORDERS else shown

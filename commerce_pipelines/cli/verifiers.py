@@ -154,6 +154,7 @@ TRIED: dict[str, Any] = {
     "odoo.timeout_seconds": BY_FILE,
     "odoo.batch": BY_FILE,
     **dict.fromkeys(("odoo.chatter", "odoo.flags"), "none: both values work"),
+    "odoo.page_links": "odoo/readiness.py verify_rights: the right that it needs",
     "odoo.create_missing": "odoo/readiness.py verify_rights: the rights that it needs",
     "vat.seller_country": "odoo/readiness.py verify_company: the country of the company in Odoo",
     **dict.fromkeys(("vat.registrations", "vat.rates"), BY_FILE),

@@ -7,11 +7,16 @@ What belongs here: the form of an address. What does not: opening an address, wh
 from __future__ import annotations
 
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Addresses of IPv6 that stand for one of IPv4, which is what counts: RFC 6052, RFC 8215.
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+
+
+def order_page(channel: str, order_id: str) -> str:
+    """The path of an order's page, which the UI's own server serves (cli/webserver.py)."""
+    return f"/orders/{quote(channel, safe='')}/{quote(order_id, safe='')}"
 
 
 def is_address(host: str) -> bool:

@@ -44,10 +44,10 @@ class Right(NamedTuple):
     """What the lanes do with one model.
 
     operations: letters of OPERATIONS. need: '' for what no order can do without, else what the settings have to ask
-    for: create_missing, tags, activities (odoo.flags), hold (on_payment_lost, risky), shipments (fulfilment.enabled),
-    returns (returns.enabled), take_over (fulfilment.take_over), receiving (inbound.receive), invoicing
-    (invoicing.trigger, invoicing.journals), refunding (refunding.enabled), claims (returns.rma_operation, never missed:
-    without it no claims are kept).
+    for: create_missing, tags, activities (odoo.flags), page_links (odoo.page_links), hold (on_payment_lost, risky),
+    shipments (fulfilment.enabled), returns (returns.enabled), take_over (fulfilment.take_over), receiving
+    (inbound.receive), invoicing (invoicing.trigger, invoicing.journals), refunding (refunding.enabled), claims
+    (returns.rma_operation, never missed: without it no claims are kept).
     """
 
     model: str
@@ -94,6 +94,7 @@ GIVEN = (
     Right("stock.quant", "r", "stock"),
     Right("crm.tag", "rc", "flags as tags", "tags"),
     Right("mail.activity", "rcu", "flags as activities", "activities"),
+    Right("mail.message", "rwc", "notes that link to the order's page", "page_links"),
     Right("account.move", "rwc", "credit notes", "returns"),
     Right("account.move", "rwc", "invoices", "invoicing"),
     Right("account.move", "r", "credit notes that people make", "refunding"),

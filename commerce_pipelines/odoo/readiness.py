@@ -28,6 +28,7 @@ _WITHOUT = {
     "create_missing": "; or set odoo.create_missing: false and create by hand what is then missing",
     "tags": "; or set odoo.flags: none",
     "activities": "; or set odoo.flags: none",
+    "page_links": "; or leave odoo.page_links out",
     "take_over": "; or set fulfilment.take_over: false",
     "receiving": "; or set inbound.receive: false",
 }
@@ -76,6 +77,7 @@ def _is_asked_for(client: OdooClient, right: Right) -> bool:
         "create_missing": settings.create_missing,
         "tags": settings.flags != "none",
         "activities": settings.flags == "activity",
+        "page_links": bool(settings.page_links),
     }.get(right.need, False)
 
 

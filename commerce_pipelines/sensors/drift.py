@@ -12,7 +12,6 @@ import dagster as dg
 from ..assets.drift import profile_key
 from ..channels.settings import ChannelSettings
 from ..core.lanes import DRIFT, tags_of
-from ..flows.drift import SCHEDULE
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
@@ -28,7 +27,7 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
     keys = {channel.name: profile_key(channel.name) for channel in channels}
 
     @dg.schedule(
-        name=SCHEDULE,
+        name="schema_profiles",
         target=dg.AssetSelection.assets(*keys.values()) | dg.AssetSelection.checks_for_assets(*keys.values()),
         cron_schedule="37 * * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -16,9 +16,11 @@ MODELS = (
     Model(
         "mail.message",
         {"model": char(index=True), "res_id": integer(index=True), "subject": char(), "body": text(),
-         "email_from": char(), "message_type": char(default="comment")},
+         "email_from": char(), "message_type": char(default="comment"),
+         "subtype_id": many2one("mail.message.subtype")},
         rec_name="subject", title="Message",
     ),
+    Model("mail.message.subtype", {"name": char(required=True)}, title="Message subtypes"),
     Model(
         "mail.followers",
         {"res_model": char(required=True, index=True), "res_id": integer(index=True),

@@ -88,6 +88,8 @@ def create_database(
     assign_xmlid(env, "sale.model_sale_order", "ir.model", env.db.referring("ir.model", "model", "sale.order")[0])
     warning = create(env, "mail.activity.type", [{"name": "Exception"}])[0]
     assign_xmlid(env, "mail.mail_activity_data_warning", "mail.activity.type", warning)
+    note = create(env, "mail.message.subtype", [{"name": "Note"}])[0]
+    assign_xmlid(env, "mail.mt_note", "mail.message.subtype", note)
     create(env, "res.lang", [{"name": "English (US)", "code": "en_US"}])
     _create_currencies_and_countries(env)
     _create_company(env, company)

@@ -71,7 +71,7 @@ def look_back(connections: Connections, name: str, sku: str, at: datetime, span:
     units = {(row.channel, row.sku): row.units for row in listings}
     sold = [order._replace(units=order.units * units[order.channel, order.sku]) for order in sold]
     return AsOf(
-        code=listings[0].code, at=at, shown=tuple(_show(listing, pushed, sold) for listing in listings),
+        code=listings[0].code, at=at, shown=tuple(_show(listing, pushed, sold, at) for listing in listings),
         pushed=tuple(row for row in pushed if row.started_at >= at - span),
         sold=tuple(order for order in sold if order.placed_at >= at - span),
         earlier_pushed=tuple(row for row in pushed if row.started_at < at - span),
@@ -79,21 +79,21 @@ def look_back(connections: Connections, name: str, sku: str, at: datetime, span:
     )  # fmt: skip
 
 
-def _show(listing: Linked, pushed: Sequence[Pushed], sold: Sequence[Sold]) -> Shown:
+def _show(listing: Linked, pushed: Sequence[Pushed], sold: Sequence[Sold], at: datetime) -> Shown:
     mine = [row for row in pushed if (row.channel, row.key) == (listing.channel, listing.key)]
     last = next((row for row in reversed(mine) if row.status == "accepted"), None)
     later = mine[mine.index(last) + 1 :] if last else mine
     return Shown(
         listing=listing, pushed=last,
         perhaps=tuple(row.quantity for row in later if row.status in UNSURE),
-        sold=tuple(order for order in sold if last and last.taken_at and not _is_in(order, last.taken_at)),
+        sold=tuple(order for order in sold if last and last.taken_at and not _is_in(order, last.taken_at, at)),
     )  # fmt: skip
 
 
-def _is_in(order: Sold, taken_at: datetime) -> bool:
+def _is_in(order: Sold, taken_at: datetime, at: datetime) -> bool:
     """Whether a reading of Odoo at that time contained the order, as far as is known: it was placed and known here
-    before, and came to Odoo. A cancelled order takes nothing."""
-    if order.status == "cancelled":
+    before, and came to Odoo. An order that was cancelled by the minute `at` takes nothing then."""
+    if order.gone_at is not None and order.gone_at <= at:
         return True
     late = order.seen_at is not None and order.seen_at > taken_at
     return not (order.placed_at >= taken_at or late or order.loaded_at is None)
@@ -121,7 +121,7 @@ def _find_cause(story: AsOf, order: Sold, before: Sequence[Pushed]) -> str:
     others = [
         other for other in (*story.earlier_sold, *story.sold)
         if (other.channel, other.order_id) != (order.channel, order.order_id)
-        and other.placed_at <= order.placed_at and not _is_in(other, since)
+        and other.placed_at <= order.placed_at and not _is_in(other, since, order.placed_at)
     ]  # fmt: skip
     shown = f"it showed {last.quantity}, sent {local_time(last.started_at, seconds=True)}"
     read = f" of {last.free} free as Odoo was read {local_time(since, seconds=True)}" if last.free is not None else ""

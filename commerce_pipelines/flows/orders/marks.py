@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ...core.errors import PermanentError
+from ...core.urls import order_page
 from ...domain.sales.completeness import SOLD
 from ...domain.sales.draft import Action, Flag, SaleOutcome
 from ...domain.sales.lifecycle import HOLDS, LOST, NOT_ASKED
@@ -64,6 +65,23 @@ def mark(odoo: OdooClient, work: Sorted, holding: frozenset[str]) -> None:
             free.add(outcome.odoo_id)
     _hold_and_release(odoo, hold, free)
     show(odoo, orders)
+    if odoo.settings.page_links:
+        _link_pages(odoo, work)
+
+
+def _link_pages(odoo: OdooClient, work: Sorted) -> None:
+    """Each order that this run loaded has a note with the address of its page."""
+    from ...odoo.sales.page_links import link_pages
+
+    place = odoo.settings.page_links.rstrip("/")
+    pages = {
+        outcome.odoo_id: place + order_page(row["channel"], row["order_id"])
+        for row in work.load if (outcome := work.verdicts.get(row["order_id"])) and outcome.odoo_id
+    }  # fmt: skip
+    try:
+        link_pages(odoo, pages)
+    except PermanentError as error:
+        LOG.warning("%d orders have no note with a link in Odoo (odoo.page_links): %s", len(pages), error)
 
 
 def _hold_and_release(odoo: OdooClient, hold: set[int], free: set[int]) -> None:

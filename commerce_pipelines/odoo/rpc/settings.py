@@ -30,6 +30,8 @@ class OdooSettings(Section, kw_only=True, frozen=True):
     chatter: bool = False  # True: Odoo also writes its creation notes and field history (a third slower)
     # How an order's flags show on the order; activity: tags as well.
     flags: Literal["none", "tag", "activity"] = "activity"
+    # The address of Dagster's UI as people open it; with it each sale order has a note that links to its page there.
+    page_links: str = ""
     # What may be created: service products, pricelists, tax-included twins of existing taxes, the guest partner.
     create_missing: bool = True
 
@@ -37,6 +39,8 @@ class OdooSettings(Section, kw_only=True, frozen=True):
         mistakes = []
         if problem := urls.problem(self.url, path=False):
             mistakes.append(f"odoo.url {problem}")
+        if self.page_links and (problem := urls.problem(self.page_links, path=True)):
+            mistakes.append(f"odoo.page_links {problem}")
         for key in ("database", "username"):
             if not getattr(self, key).strip():
                 mistakes.append(f"odoo.{key} is empty; see commerce.example.yaml for what it means.")

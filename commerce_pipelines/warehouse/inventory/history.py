@@ -39,7 +39,7 @@ class Pushed(NamedTuple):
 
 class Sold(NamedTuple):
     """An order of the article. seen_at: when its first answer came here. loaded_at: when Odoo had it, None before.
-    oversold: Odoo could not reserve all of it."""
+    oversold: Odoo could not reserve all of it. gone_at: when it was cancelled, at the latest; None where it was not."""
 
     channel: str
     order_id: str
@@ -50,6 +50,7 @@ class Sold(NamedTuple):
     seen_at: datetime | None
     loaded_at: datetime | None
     oversold: bool
+    gone_at: datetime | None = None
 
 
 def list_linked(connection: Connection, channel: str, sku: str) -> list[Linked]:
@@ -93,13 +94,17 @@ def read_sold(connection: Connection, listings: Sequence[Linked], start: datetim
                 (SELECT recorded_at FROM commerce.sale_orders d WHERE d.channel = o.channel
                  AND d.order_id = o.order_id AND d.state <> ''),
                 EXISTS (SELECT FROM commerce.exceptions e WHERE e.channel = o.channel AND e.topic = 'orders'
-                 AND e.record_id = o.order_id AND e.code = 'oversold')
+                 AND e.record_id = o.order_id AND e.code = 'oversold'),
+                CASE o.status WHEN 'cancelled' THEN least(o.updated_at, (SELECT min(a.at) FROM commerce.audit a
+                    WHERE a.record = o.order_id AND a.account = o.channel AND a.topic = 'orders'
+                    AND a.action = 'sale order cancelled')) END
             FROM commerce.orders o JOIN commerce.order_lines l USING (channel, order_id)
             JOIN unnest(%(channels)s::text[], %(skus)s::text[]) w (channel, sku)
                 ON w.channel = o.channel AND w.sku = l.sku
             WHERE o.placed_at >= %(start)s AND o.placed_at < %(end)s AND l.kind = 'product'
             AND o.fulfilled_by = 'merchant' AND NOT o.is_test AND NOT o.is_other_channel
-            GROUP BY o.channel, o.order_id, l.sku, o.status, o.placed_at ORDER BY o.placed_at, o.order_id""",
+            GROUP BY o.channel, o.order_id, l.sku, o.status, o.placed_at, o.updated_at
+            ORDER BY o.placed_at, o.order_id""",
             {"channels": [channel for channel, _ in pairs], "skus": [sku for _, sku in pairs],
              "start": start, "end": end},
         )  # fmt: skip

@@ -52,7 +52,8 @@ def test_an_oversell_is_told_with_the_orders_that_were_not_known_yet(world: Conn
     now = datetime.now(UTC)
     sold(warehouse, "first", "A", 8, placed_at=now - timedelta(minutes=2))
     sold(warehouse, "second", "A", 7, placed_at=now - timedelta(minutes=1))
-    sold(warehouse, "taken back", "A", 3, placed_at=now - timedelta(minutes=1), status="cancelled")
+    ago = now - timedelta(minutes=2)
+    sold(warehouse, "taken back", "A", 3, placed_at=ago, updated_at=ago, status="cancelled")
     oversell(warehouse, "second")
     story = look_back(world, NAME, "A", now + timedelta(seconds=1), DAY)
     [shown] = story.shown
@@ -65,6 +66,20 @@ def test_an_oversell_is_told_with_the_orders_that_were_not_known_yet(world: Conn
     assert local_time(now - timedelta(minutes=2), seconds=True) in sentence
     assert "7 by" not in sentence
     assert "taken back" not in sentence
+
+
+def test_an_order_that_was_cancelled_later_counts_until_then(world: Connections, warehouse: Warehouse) -> None:
+    now = datetime.now(UTC)
+    sold(warehouse, "first", "A", 8, placed_at=now - timedelta(minutes=3), status="cancelled")
+    sold(warehouse, "second", "A", 7, placed_at=now - timedelta(minutes=2))
+    oversell(warehouse, "second")
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.orders SET updated_at = %s WHERE order_id = 'first'",
+                       (now - timedelta(minutes=1),))  # fmt: skip
+    [sentence] = explain_oversold(look_back(world, NAME, "A", now, DAY))
+    assert "8 by shop_de first" in sentence
+    left = [look_back(world, NAME, "A", now - timedelta(seconds=ago), DAY).shown[0].left for ago in (90, 30)]
+    assert left == [-5, 3]
 
 
 def test_an_order_that_came_here_after_the_reading_is_the_cause_though_it_was_placed_before(
