@@ -59,7 +59,7 @@ class House(Ticker):
     def look(self) -> list[str]:
         letters: list[str] = []
         watch(self.connections, lambda subject, text: letters.append(f"{subject}\n{text}") or [], self.time)  # type: ignore[func-returns-value]
-        return letters
+        return [letter for letter in letters if "nobody looks at the shape" not in letter]  # nobody does here
 
     def sell(self, *numbers: int, status: str = "paid") -> None:
         """Orders are placed, found by a poll, and read."""
