@@ -44,8 +44,8 @@ class Counter(Protocol):
     can_edit: bool
     note: str
 
-    def list_orders(self, most: int) -> Sequence[Bought]:
-        """The newest orders, the newest first."""
+    def list_orders(self, most: int | None = None) -> Sequence[Bought]:
+        """The newest orders, the newest first; all of them without `most`."""
         ...
 
     def list_offers(self) -> Sequence[Listed]:

@@ -16,7 +16,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, counts, failures, labels
+from .common import RETRY, build_table, counts, failures, labels
 
 if TYPE_CHECKING:
     from ..flows.content.publish import Compared, Published
@@ -115,7 +115,7 @@ def changes_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
                 "dagster/uri": "postgresql:///commerce.content_changes",
                 **_describe_compared(done),
                 "seconds": round(connections.instruments.clock() - started, 2),
-                "difference": build_table(done),
+                "difference": build_difference(done),
             }
         )
 
@@ -183,18 +183,13 @@ def _sort(figures: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(figures.items()))
 
 
-def build_table(done: "Compared") -> dg.MetadataValue:
+def build_difference(done: "Compared") -> dg.MetadataValue:
     """Before and after of each field, those that would change first."""
-    records = [
-        dg.TableRecord(dict(zip(
-            COLUMNS,
-            (row.title or row.key, row.sku, row.field, cut(row.before), cut(row.after), row.code or row.action,
-             f"{row.since:%Y-%m-%d %H:%M}" if row.since else ""),
-            strict=True,
-        )))
+    return build_table(COLUMNS, (
+        (row.title or row.key, row.sku, row.field, cut(row.before), cut(row.after), row.code or row.action,
+         f"{row.since:%Y-%m-%d %H:%M}" if row.since else "")
         for row in done.rows[:ROWS_SHOWN]
-    ]  # fmt: skip
-    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in COLUMNS]))
+    ))  # fmt: skip
 
 
 def cut(text: str) -> str:
@@ -212,7 +207,7 @@ def _describe_published(done: "Published", seconds: float) -> dict[str, Any]:
         **counts(done.outcomes, "changes"),
         **_describe_compared(done.after),
         "seconds": seconds,
-        "difference": build_table(done.before),
+        "difference": build_difference(done.before),
     }
 
 

@@ -15,7 +15,7 @@ from ..channels.settings import ChannelSettings
 from ..core.topics import Topic
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
-from .common import RETRY, counts, failures, labels
+from .common import RETRY, build_table, counts, failures, labels
 
 if TYPE_CHECKING:
     from ..flows.inbound.removals import Returned
@@ -68,14 +68,11 @@ def fba_removals_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinit
 
 def _describe_returned(done: "Returned", seconds: float) -> dict[str, Any]:
     newest = sorted(done.kept, key=lambda row: (row.parcel.shipped_on, row.key), reverse=True)
-    records = [
-        dg.TableRecord(dict(zip(COLUMNS, (
-            str(row.parcel.shipped_on), row.parcel.order_id, row.parcel.carrier, row.parcel.tracking,
-            str(sum(row.parcel.units.values())), f"{row.moved:g}", row.code,
-        ), strict=True)))
+    parcels = (
+        (row.parcel.shipped_on, row.parcel.order_id, row.parcel.carrier, row.parcel.tracking,
+         sum(row.parcel.units.values()), f"{row.moved:g}", row.code)
         for row in newest[:ROWS_SHOWN]
-    ]  # fmt: skip
-    schema = dg.TableSchema(columns=[dg.TableColumn(column) for column in COLUMNS])
+    )  # fmt: skip
     return {
         "dagster/row_count": done.parcels,
         "dagster/uri": "postgresql:///commerce.fba_removals",
@@ -83,5 +80,5 @@ def _describe_returned(done: "Returned", seconds: float) -> dict[str, Any]:
         "transfers": done.transfers,
         **counts(done.waiting, "waiting"),
         "seconds": seconds,
-        "parcels": dg.MetadataValue.table(records, schema=schema),
+        "parcels": build_table(COLUMNS, parcels),
     }

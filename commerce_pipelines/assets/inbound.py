@@ -20,7 +20,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, counts, failures, labels
+from .common import RETRY, build_table, counts, failures, labels
 from .fba_removals import fba_removals_asset
 from .inbound_plans import build_spec, describe_plans, judge_plans
 
@@ -36,6 +36,7 @@ FLOW = str(Topic.INBOUND)
 ROWS_SHOWN = 50  # rows and names in metadata
 TRANSFERS = dg.AssetKey(["odoo", "inbound_transfers"])
 CLAIM_DAYS_LEFT = 14
+TRANSFER_COLUMNS = ("channel", "transfer", "shipment", "state", "products", "units")
 CLAIMS = ("claim until", "shipment", "product", "shipped", "counted", "in Odoo", "what", "evidence")
 LATE_LEDGER = 3  # days: the marketplace's ledger is a day or two behind
 COLUMNS = ("product", "SKUs", "marketplace", "Odoo", "difference", "since", "why")
@@ -72,22 +73,18 @@ def inbound_transfers_asset(channels: Sequence[ChannelSettings], owner: str) -> 
 
         with failures():
             rows = [(name, transfer) for name in names for transfer in list_transfers(connections, name)]
-        columns = ("channel", "transfer", "shipment", "state", "products", "units")
-        records = [
-            dg.TableRecord(dict(zip(columns, (
-                name, row.name, row.shipment_id or "none", row.state, str(len({move.product for move in row.moves})),
-                f"{sum(move.units for move in row.moves):g}",
-            ), strict=True)))
+        shown = (
+            (name, row.name, row.shipment_id or "none", row.state, len({move.product for move in row.moves}),
+             f"{sum(move.units for move in row.moves):g}")
             for name, row in rows[:ROWS_SHOWN]
-        ]  # fmt: skip
-        schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in columns])
+        )  # fmt: skip
         waiting = [row for _, row in rows if row.state not in ("done", "cancel")]
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(rows),
                 "on the road": len(waiting),
                 "without a shipment's number": ", ".join(row.name for row in waiting if not row.shipment_id) or "none",
-                "transfers": dg.MetadataValue.table(records, schema=schema),
+                "transfers": build_table(TRANSFER_COLUMNS, shown),
             }
         )
 
@@ -143,14 +140,11 @@ def inbound_shipments_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDe
 def _describe_received(done: "Received", seconds: float) -> dict[str, Any]:
     from ..flows.inbound.receive import explain
 
-    records = [
-        dg.TableRecord(dict(zip(CLAIMS, (
-            str(row.last_day or "not arrived"), row.shipment_id, row.code, f"{row.count.shipped:g}",
-            f"{row.count.received:g}", f"{row.count.booked:g}", explain(row.count), row.evidence,
-        ), strict=True)))
+    claims = (
+        (row.last_day or "not arrived", row.shipment_id, row.code, f"{row.count.shipped:g}", f"{row.count.received:g}",
+         f"{row.count.booked:g}", explain(row.count), row.evidence)
         for row in done.discrepancies[:ROWS_SHOWN]
-    ]  # fmt: skip
-    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in CLAIMS])
+    )  # fmt: skip
     return {
         "dagster/row_count": done.shipments,
         "dagster/uri": "postgresql:///commerce.fba_shipments",
@@ -159,7 +153,7 @@ def _describe_received(done: "Received", seconds: float) -> dict[str, Any]:
         "transfers without a shipment's number": ", ".join(done.unnumbered) or "none",
         **counts(done.waiting, "waiting"),
         "seconds": seconds,
-        "to claim or to clear": dg.MetadataValue.table(records, schema=schema),
+        "to claim or to clear": build_table(CLAIMS, claims),
     }
 
 
@@ -294,8 +288,6 @@ def fba_reconciliation_asset(channel: ChannelSettings, owner: str) -> dg.AssetsD
 
 
 def _describe_reconciled(done: "Reconciled", seconds: float) -> dict[str, Any]:
-    records = [dg.TableRecord(dict(zip(COLUMNS, _build_row(line), strict=True))) for line in done.lines[:ROWS_SHOWN]]
-    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in COLUMNS])
     return {
         "dagster/row_count": len(done.lines),
         "dagster/uri": "postgresql:///commerce.fba_reconciliation",
@@ -307,7 +299,7 @@ def _describe_reconciled(done: "Reconciled", seconds: float) -> dict[str, Any]:
         "products with open movements": len(done.open_lines),
         **counts(done.waiting, "not compared"),
         "seconds": seconds,
-        "differences": dg.MetadataValue.table(records, schema=schema),
+        "differences": build_table(COLUMNS, map(_build_row, done.lines[:ROWS_SHOWN])),
     }
 
 

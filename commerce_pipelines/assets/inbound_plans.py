@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from .common import counts
+from .common import build_table, counts
 
 if TYPE_CHECKING:
     from ..flows.inbound.send_in import Advanced
@@ -31,8 +31,6 @@ def describe_plans(done: "Advanced", name: str) -> dict[str, Any]:
     from ..flows.inbound.send_in import WAITS_CONSENT
 
     shown = [describe(plan) for plan in done.plans[:ROWS_SHOWN]]
-    records = [dg.TableRecord(dict(zip(COLUMNS, row.row, strict=True))) for row in shown]
-    schema = dg.TableSchema(columns=[dg.TableColumn(column) for column in COLUMNS])
     held = sum(plan.state == WAITS_CONSENT for plan in done.plans)
     return {
         "new plans": done.new,
@@ -40,7 +38,7 @@ def describe_plans(done: "Advanced", name: str) -> dict[str, Any]:
         "to agree": f"commerce-pipelines release {name} --flow inbound" if held else "nothing",
         "files of labels attached": done.labels,
         **counts(done.outcomes, "steps"),
-        "plans": dg.MetadataValue.table(records, schema=schema),
+        "plans": build_table(COLUMNS, (row.row for row in shown)),
     }
 
 

@@ -14,7 +14,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, counts, failures, labels
+from .common import RETRY, build_table, counts, failures, labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -315,18 +315,6 @@ def _draw_spread(quantities: "pd.Series[int]", title: str) -> str:
 
 def _build_difference_table(done: "Published") -> dg.MetadataValue:
     rows = done.before.pushes().head(ROWS_SHOWN)
-    records = [
-        dg.TableRecord(
-            {
-                "sku": str(row["sku"]),
-                "location": str(row["location"]),
-                "shown": str(row["believed"]),
-                "now": str(row["target"]),
-                "free": str(row["free"]),
-                "why": str(row["reason"]),
-            }
-        )
-        for row in rows.to_dict("records")
-    ]
-    columns = [dg.TableColumn(column) for column in ("sku", "location", "shown", "now", "free", "why")]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+    names = ("sku", "location", "believed", "target", "free", "reason")
+    shown = ([row[name] for name in names] for row in rows.to_dict("records"))
+    return build_table(("sku", "location", "shown", "now", "free", "why"), shown)

@@ -11,7 +11,14 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from ..domain.content.fields import Limit
-from ..domain.content.listings import ContentOutcome, PictureSource, SentChange, ShownListing
+from ..domain.content.listings import (
+    ContentOutcome,
+    PictureSource,
+    SentChange,
+    ShownListing,
+    is_as_planned,
+    show_field,
+)
 
 
 class Content(Protocol):
@@ -63,3 +70,19 @@ class Content(Protocol):
 def build_outcome(change: SentChange, status: Any, code: str, message: str, **more: Any) -> ContentOutcome:
     """The outcome of a change that was not simply made. message: a sentence of our own. more: further fields."""
     return ContentOutcome(key=change.key, status=status, code=code, message=message[:300], **more)
+
+
+def judge_before_writing(
+    change: SentChange, shown: ShownListing | None, gone: str, moved: str, *, may_be_there: bool = True
+) -> ContentOutcome | None:
+    """The outcome of a change that is not to be made any more, None for one that is. shown: the listing right before,
+    None for one that is not there. gone, moved: sentences of our own for a listing that is not there, and for a field
+    that shows something else than when the change was decided. may_be_there: whether a field that shows the text
+    already needs no call."""
+    if shown is None:
+        return build_outcome(change, "refused", "gone", gone)
+    if may_be_there and show_field(shown, change.field) == change.after:
+        return ContentOutcome(key=change.key, status="accepted", shown=change.after)
+    if not is_as_planned(change, shown):
+        return build_outcome(change, "stale", "moved", moved, shown=show_field(shown, change.field))
+    return None

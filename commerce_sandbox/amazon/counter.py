@@ -32,7 +32,7 @@ class AmazonCounter:
     def __init__(self, amazon: AmazonStandIn) -> None:
         self._amazon, self._maker = amazon, Maker(SEED, CATALOGUE)
 
-    def list_orders(self, most: int) -> Sequence[Bought]:
+    def list_orders(self, most: int | None = None) -> Sequence[Bought]:
         with self._amazon.lock:
             rows = list(self._amazon.orders.values())[::-1]  # of two in one second the later first
             rows.sort(key=lambda row: row["createdTime"], reverse=True)

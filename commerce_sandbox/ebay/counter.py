@@ -31,7 +31,7 @@ class EbayCounter:
     def __init__(self, ebay: EbayStandIn) -> None:
         self._ebay, self._numbers = ebay, itertools.count(FIRST)
 
-    def list_orders(self, most: int) -> Sequence[Bought]:
+    def list_orders(self, most: int | None = None) -> Sequence[Bought]:
         with self._ebay.lock:
             rows = list(self._ebay.orders.values())[::-1]  # of two in one second the later first
             rows.sort(key=lambda row: row["creationDate"], reverse=True)

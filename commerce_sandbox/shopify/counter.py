@@ -33,7 +33,7 @@ class ShopifyCounter:
     def __init__(self, shop: ShopifyStandIn) -> None:
         self._shop, self._numbers, self._records = shop, itertools.count(FIRST), itertools.count(9_000_000)
 
-    def list_orders(self, most: int) -> Sequence[Bought]:
+    def list_orders(self, most: int | None = None) -> Sequence[Bought]:
         with self._shop.lock:
             rows = list(self._shop.orders.rows.values())[::-1]  # of two in one second the later first
             rows.sort(key=lambda row: row["createdAt"], reverse=True)

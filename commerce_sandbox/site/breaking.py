@@ -50,7 +50,7 @@ BREAKAGES: Mapping[str, Breakage] = {
 }  # fmt: skip
 
 
-class Breaker:
+class FaultInjector:
     """Breaks and heals the stand-ins. channels, counters: by channel."""
 
     def __init__(self, channels: Mapping[str, Any], counters: Mapping[str, Counter], odoo: StandIn) -> None:

@@ -23,7 +23,7 @@ def reserved(port: int) -> Iterator[socket.socket]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
-        except OSError:
+        except (OSError, OverflowError):  # taken, or beyond the last port there is
             listening.bind((HOST, 0))
         listening.listen(64)
         yield listening

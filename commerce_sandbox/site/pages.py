@@ -44,7 +44,7 @@ from ..odoo.pages import (
     read_sale,
     read_transfer,
 )  # fmt: skip
-from .breaking import BREAKAGES, ODOO, Breaker
+from .breaking import BREAKAGES, ODOO, FaultInjector
 
 Form = dict[str, str]
 HERE = Path(__file__).parent
@@ -78,7 +78,7 @@ class Site:
         hands: threading.Lock, dagster: str = "", now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:  # fmt: skip
         self._counters, self._odoo, self._after_sale, self._hands = counters, odoo, after_sale, hands
-        self._breaker = Breaker(channels, counters, odoo)
+        self._faults = FaultInjector(channels, counters, odoo)
         self.dagster, self._now = dagster, now
         self.news: deque[tuple[str, str]] = deque(maxlen=8)
         self.alerts: deque[Alert] = deque(maxlen=50)
@@ -91,7 +91,7 @@ class Site:
     def _list_routes(self) -> list[Route]:
         post = ["POST"]
         return [
-            Route("/", self._show("index.html")),
+            Route("/", self._show_start),
             Route("/style.css", _send_file("style.css", "text/css")),
             Route("/live.js", _send_file("live.js", "text/javascript")),
             Route("/shop/{name}", self._show_shop),
@@ -107,16 +107,13 @@ class Site:
     def _write(self, template: str, **values: Any) -> HTMLResponse:
         common = {
             "shops": list(self._counters), "dagster": self.dagster, "news": list(self.news),
-            "broken": self._breaker.list_broken(), "alerts": list(self.alerts),
+            "broken": self._faults.list_broken(), "alerts": list(self.alerts),
         }  # fmt: skip
         text = self._templates.get_template(template).render(**common, **values)
         return HTMLResponse(text, headers=HEADERS)
 
-    def _show(self, template: str) -> Callable[[Request], Response]:
-        def page(request: Request) -> Response:
-            return self._write(template)
-
-        return page
+    def _show_start(self, request: Request) -> Response:
+        return self._write("index.html")
 
     def _find_counter(self, name: str) -> Counter:
         if name not in self._counters:
@@ -157,7 +154,7 @@ class Site:
     def _change(self, name: str, counter: Counter, what: str, reference: str) -> None:
         now = self._now()
         try:
-            order = find_reference(counter.list_orders(1_000_000), reference)
+            order = find_reference(counter.list_orders(), reference)
             if what == "cancel" and order.is_open:
                 counter.cancel(reference, now)
                 self._note(f"{name}: the order {reference} is cancelled.")
@@ -169,7 +166,7 @@ class Site:
                 how = "sends the first line back and is refunded" if what == "return" else "gets 2.50 as goodwill"
                 self._note(f"{name}: the buyer of {reference} {how}.")
             else:
-                raise HTTPException(409, "That cannot be done with this order, or not any more.")
+                raise KeyError(what)
         except (KeyError, ValueError):
             raise HTTPException(409, "That cannot be done with this order, or not any more.") from None
 
@@ -228,9 +225,9 @@ class Site:
         try:
             with self._hands:
                 if what == "heal":
-                    self._note(self._breaker.heal())
+                    self._note(self._faults.heal())
                 else:
-                    self._note(self._breaker.do(what, form.get("where", ""), self._now()))
+                    self._note(self._faults.do(what, form.get("where", ""), self._now()))
         except KeyError:
             raise HTTPException(404) from None
         return RedirectResponse("/break", 303)

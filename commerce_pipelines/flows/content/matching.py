@@ -101,16 +101,14 @@ def _compare_all(
     return plans
 
 
-def _group_by_code(products: Sequence[Product], fold_case: bool) -> Mapping[str, Sequence[Product]]:
+def _group_by_code(products: Sequence[Product], fold_case: bool) -> ByCode:
     by_code: dict[str, list[Product]] = defaultdict(list)
     for product in products:
         by_code[key_of(product.code, fold_case)].append(product)
     return by_code
 
 
-def match(
-    listing: ShownListing, by_code: Mapping[str, Sequence[Product]], settings: ChannelSettings
-) -> list[Sequence[Product]]:  # fmt: skip
+def match(listing: ShownListing, by_code: ByCode, settings: ChannelSettings) -> list[Sequence[Product]]:
     """The products that each SKU of a listing may mean; none for a pack of several, whose text is not its product's."""
     matches: list[Sequence[Product]] = []
     for sku in listing.skus:

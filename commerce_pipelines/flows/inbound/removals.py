@@ -19,6 +19,7 @@ import msgspec
 
 from ...channels.capabilities import offered
 from ...channels.own_warehouses import FbaStock
+from ...channels.settings import ChannelSettings
 from ...core.errors import RecordError
 from ...core.reasons import Reason
 from ...core.topics import Topic
@@ -65,10 +66,7 @@ def bring_back(connections: Connections, name: str, run_id: str = "") -> Returne
     reasons: dict[str, Reason] = {}
     if parcels:
         with odoo_writer(connections, name) as client:
-            places = transfers.find_home(
-                client, settings.channel_warehouse, rules.warehouse or settings.warehouse,
-                {key: getattr(rules, key) for key in ("transit", "unsellable", "unsellable_from")},
-            )  # fmt: skip
+            places = _find_places(client, settings)
             reasons = _move(connections, name, (client, places), parcels, contents, done)
     _keep(connections, name, reasons, contents, done, run_id)
     return done
@@ -189,13 +187,16 @@ def _describe_refusal(parcel: Parcel, refusal: OdooRefusal | None) -> Reason:
 
 def find_problem(connections: Connections, name: str) -> str:
     """What the section names and Odoo lacks, '' for nothing. Reads only."""
-    settings = connections.settings.channel(name)
-    rules = settings.inbound.removals
     try:
-        transfers.find_home(
-            connections.odoo_of(name), settings.channel_warehouse, rules.warehouse or settings.warehouse,
-            {key: getattr(rules, key) for key in ("transit", "unsellable", "unsellable_from")},
-        )  # fmt: skip
+        _find_places(connections.odoo_of(name), connections.settings.channel(name))
     except RecordError as error:
         return f"{error} {error.fix}"
     return ""
+
+
+def _find_places(client: OdooClient, settings: ChannelSettings) -> HomePlaces:
+    rules = settings.inbound.removals
+    return transfers.find_home(
+        client, settings.channel_warehouse, rules.warehouse or settings.warehouse,
+        {key: getattr(rules, key) for key in ("transit", "unsellable", "unsellable_from")},
+    )  # fmt: skip

@@ -155,11 +155,9 @@ def send_out(
         head = {"id": xid(name), "picking_type_id/.id": str(places.out_type), "origin": parcel.name,
                 "location_id/.id": str(places.away[True]), "location_dest_id/.id": str(places.road)}  # fmt: skip
         lines = [
-            {"id": xid(f"{name}_{product}_{'s' if is_sellable else 'u'}"), "product_id/.id": str(product),
-             "product_uom_qty": f"{count:g}", "product_uom/.id": str(units[product]),
-             "location_id/.id": str(places.away[is_sellable]), "location_dest_id/.id": str(places.road)}
+            _build_line(name, (product, is_sellable), count, units, (places.away[is_sellable], places.road))
             for (product, is_sellable), count in sorted(of.items())
-        ]  # fmt: skip
+        ]
         rows[key] = _build_rows(head, lines)
     _, refused = load_records(client, PICKING, _list_columns(), rows, _build_context(client))
     failpoint("removal_loaded")
@@ -201,12 +199,10 @@ def _make_receipts(
         head = {"id": xid(name), "picking_type_id/.id": str(places.in_type), "origin": parcels[key].name,
                 "location_id/.id": str(places.road), "location_dest_id/.id": str(places.home[True])}  # fmt: skip
         lines = [
-            {"id": xid(f"{name}_{product}_{'s' if is_sellable else 'u'}"), "product_id/.id": str(product),
-             "product_uom_qty": f"{count:g}", "product_uom/.id": str(units[product]),
-             "location_id/.id": str(places.road), "location_dest_id/.id": str(places.home[is_sellable]),
-             "move_orig_ids/.id": str(move)}
+            _build_line(name, (product, is_sellable), count, units, (places.road, places.home[is_sellable]))
+            | {"move_orig_ids/.id": str(move)}
             for move, product, is_sellable, count in sorted(leg.moves)
-        ]  # fmt: skip
+        ]
         rows[key, name] = _build_rows(head, lines)
     made, refused = load_records(client, PICKING, _list_columns(), rows, _build_context(client))
     failpoint("removal_receipt_loaded")
@@ -257,6 +253,18 @@ def _read_units(client: OdooClient, products: Collection[int]) -> dict[int, int]
 
 def _list_columns() -> list[str]:
     return [*_COLUMNS, *(f"move_ids/{name}" for name in _MOVE_COLUMNS)]
+
+
+def _build_line(
+    name: str, own: Own, count: float, units: Mapping[int, int], way: tuple[int, int]
+) -> dict[str, str]:  # fmt: skip
+    """One movement of a transfer. units: of measure, by product. way: the locations it goes from and to."""
+    product, is_sellable = own
+    return {
+        "id": xid(f"{name}_{product}_{'s' if is_sellable else 'u'}"), "product_id/.id": str(product),
+        "product_uom_qty": f"{count:g}", "product_uom/.id": str(units[product]),
+        "location_id/.id": str(way[0]), "location_dest_id/.id": str(way[1]),
+    }  # fmt: skip
 
 
 def _build_rows(head: Mapping[str, str], lines: Sequence[Mapping[str, str]]) -> list[list[str]]:

@@ -36,12 +36,10 @@ from ....domain.content.listings import (
     PictureSource,
     SentChange,
     ShownListing,
-    is_as_planned,
-    show_field,
 )
 from ...http.call import MOST_CODES
 from ...http.session import Repeat, Response
-from ...product_content import Content, build_outcome
+from ...product_content import Content, build_outcome, judge_before_writing
 from ..api.api import MEANINGS, Api, decode, errors, items_path
 from ..api.payloads import Issue, ItemSearchResults, Submission
 from .definitions import ProductTypes
@@ -144,21 +142,17 @@ class AmazonContent(Content):
         """The changes of one SKU: a preview and a patch for each marketplace that any of them is about."""
         due: dict[tuple[str, str, str], list[Ready]] = defaultdict(list)
         for change in changes:
-            if now is None or f"at/{change.field}" not in now.reference:
-                yield build_outcome(change, "refused", "gone", "Amazon does not show this listing there any more.")
-            elif show_field(now, change.field) == change.after:
-                yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
-            elif not is_as_planned(change, now):
-                yield build_outcome(
-                    change, "stale", "moved", "The listing was changed on Amazon since it was read.",
-                    shown=show_field(now, change.field),
-                )  # fmt: skip
-            else:
-                prepared = self._make_ready(change, now, pictures)
-                if isinstance(prepared, ContentOutcome):
-                    yield prepared
-                else:
-                    due[find_place(now, change.field)].append(prepared)
+            shown = now if now is not None and f"at/{change.field}" in now.reference else None
+            ready: Ready | ContentOutcome | None = judge_before_writing(
+                change, shown, "Amazon does not show this listing there any more.",
+                "The listing was changed on Amazon since it was read.",
+            )  # fmt: skip
+            if shown is not None and ready is None:
+                ready = self._make_ready(change, shown, pictures)
+            if isinstance(ready, ContentOutcome):
+                yield ready
+            elif shown is not None and ready is not None:
+                due[find_place(shown, change.field)].append(ready)
         for (place, tag, product_type), some in due.items():
             yield from self._send_valid(sku, place, tag, product_type, some)
 

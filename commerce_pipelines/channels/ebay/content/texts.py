@@ -32,14 +32,12 @@ from ....domain.content.listings import (
     SentChange,
     ShownListing,
     ShownPicture,
-    is_as_planned,
-    show_field,
 )
 from ....domain.content.markup import PLAIN_TAGS
 from ....domain.content.pricelists import write_price
 from ...http.session import Repeat
 from ...http.throttle import BucketStore
-from ...product_content import Content, build_outcome
+from ...product_content import Content, judge_before_writing
 from ..api import trading_payloads as trading
 from ..api.account import RESTARTS, Account
 from .payloads import OneItem, SellerList, ShownItem
@@ -183,18 +181,14 @@ def _list_due(
     and their variations show, by key."""
     due = []
     for change in changes:
-        shown = now.get(change.listing.key)
-        if shown is None:
-            yield build_outcome(change, "refused", "gone", "eBay does not show this listing any more.")
-        elif change.field != IMAGES and show_field(shown, change.field) == change.after:
-            yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
-        elif not is_as_planned(change, shown):
-            yield build_outcome(
-                change, "stale", "moved", "The listing was changed on eBay since it was read.",
-                shown=show_field(shown, change.field),
-            )  # fmt: skip
-        else:
+        outcome = judge_before_writing(
+            change, now.get(change.listing.key), "eBay does not show this listing any more.",
+            "The listing was changed on eBay since it was read.", may_be_there=change.field != IMAGES,
+        )  # fmt: skip
+        if outcome is None:
             due.append(change)
+        else:
+            yield outcome
     return due
 
 

@@ -44,12 +44,10 @@ from ....domain.content.listings import (
     PictureSource,
     SentChange,
     ShownListing,
-    is_as_planned,
-    show_field,
 )
 from ....domain.content.pricelists import read_amount
 from ...http.session import HttpSession, Repeat
-from ...product_content import Content, build_outcome
+from ...product_content import Content, build_outcome, judge_before_writing
 from ..api.graphql import GraphQL
 from ..api.pages import PageSizes
 from .payloads import (
@@ -139,18 +137,15 @@ class ShopifyContent(Content):
         due = []
         changing = {change.field for change in changes}
         for change in changes:
-            shown = now.get(change.listing.key)
-            if shown is None:
-                yield build_outcome(change, "refused", "gone", "Shopify does not show this product any more.")
-            elif show_field(shown, change.field) == change.after and not (
-                locale_of(change.field) and base_of(change.field) in changing
-            ):
-                yield ContentOutcome(key=change.key, status="accepted", shown=change.after)
-            elif not is_as_planned(change, shown):
-                yield build_outcome(change, "stale", "moved", "The product was changed on Shopify since it was read.",
-                                     shown=show_field(shown, change.field))  # fmt: skip
-            else:
+            outcome = judge_before_writing(
+                change, now.get(change.listing.key), "Shopify does not show this product any more.",
+                "The product was changed on Shopify since it was read.",
+                may_be_there=not (locale_of(change.field) and base_of(change.field) in changing),
+            )  # fmt: skip
+            if outcome is None:
                 due.append(change)
+            else:
+                yield outcome
         yield from self._attempt(self._update_product, gid, [change for change in due if change.field in _OF_PRODUCT])
         yield from self._attempt(self._update_variants, gid, [change for change in due if change.field in OF_VARIANT])
         translated = [change for change in due if locale_of(change.field)]
