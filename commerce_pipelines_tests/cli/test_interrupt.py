@@ -115,6 +115,27 @@ def test_while_a_server_is_silent(folder: Path, silent: socket.socket, command: 
         check_interrupted(process)
 
 
+def test_a_signal_that_the_waiting_thread_does_not_see(folder: Path, silent: socket.socket) -> None:
+    """As one that comes in the instant before the wait: Python knows of it, and nothing breaks the wait up."""
+    write_settings(folder, silent.getsockname()[1])
+    code = (
+        "import signal\n"
+        "from commerce_pipelines.cli import __main__ as entry\n"
+        "watch = entry._watch_for_interrupts\n"
+        "def watch_alone():\n"
+        "    watch()\n"
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+        "entry._watch_for_interrupts = watch_alone\n"
+        "entry.run()\n"
+    )
+    process = start(folder, "-c", code, "check")
+    connection, _ = silent.accept()
+    with connection:
+        assert connection.recv(1)
+        os.killpg(process.pid, signal.SIGINT)
+        check_interrupted(process)
+
+
 def test_while_a_prompt_waits(folder: Path) -> None:
     process = start(folder, "-m", "commerce_pipelines.cli", "init")
     assert process.stdout is not None
