@@ -84,8 +84,11 @@ def count_units(order: Order) -> dict[str, int]:
 
 
 def tell(order: Shipping, places: Places) -> Departure:
-    named = read_countries(places.named.get(order.order_id, ()))
+    rows_of_order = places.named.get(order.order_id, frozenset())
+    named = read_countries(rows_of_order)
     if named:
+        if not _is_readable(rows_of_order):
+            return UNTOLD
         return _judge(named, "the marketplace's ledger, by its row of this order")
     first, last = order.placed_on, max(places.days, default=None)
     if not order.units or last is None or last < first - STALE:
@@ -99,8 +102,9 @@ def tell(order: Shipping, places: Places) -> Departure:
     for sku, units in order.units.items():
         rows = [row for row in places.of.get(sku, ()) if row.day in span]
         of_sku = _find_shipping(rows, units) if is_whole else ""
-        lying = {of_sku} if of_sku else read_countries(row.country for row in rows if row.units > 0 or row.shipped > 0)
-        if not lying:
+        there = {row.country for row in rows if row.units > 0 or row.shipped > 0}
+        lying = {of_sku} if of_sku else read_countries(there)
+        if not lying or not (of_sku or _is_readable(there)):
             return UNTOLD
         countries |= lying
     return _judge(countries, f"the marketplace's ledger until {max(span)}")
@@ -120,6 +124,11 @@ def read_countries(texts: Iterable[str]) -> set[str]:
     """Country codes; what is none, such as the code of a centre, is left out."""
     codes = {_SAME.get(text.strip().upper(), text.strip().upper()) for text in texts}
     return {code for code in codes if _COUNTRY.match(code)}
+
+
+def _is_readable(places: Iterable[str]) -> bool:
+    """Whether each of these is a country: one that cannot be read may be any."""
+    return all(read_countries([place]) for place in places)
 
 
 def _judge(countries: set[str], by: str) -> Departure:

@@ -121,7 +121,11 @@ def _read_transfers(
     domain = ["|"] * len(orders) + [["name", "in", sorted(transfers)], *(
         ["origin", "=like", f"removal {order}%"] for order in orders
     )]  # fmt: skip
-    rows = fetch(connections.odoo_of(name), "stock.picking", domain, ["name", "state", "origin"])
+    ours = tuple(f"removal {order} " for order in orders)  # R1 is not R10, and % is a sign of an id like any other
+    rows = [
+        row for row in fetch(connections.odoo_of(name), "stock.picking", domain, ["name", "state", "origin"])
+        if row["name"] in transfers or f"{row['origin'] or ''} ".startswith(ours)
+    ]  # fmt: skip
     return [
         Event(what="in Odoo now", details=_drop_empty(
             {"transfer": row["name"], "state": row["state"], "source document": row["origin"] or ""}

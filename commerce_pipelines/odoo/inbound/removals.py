@@ -262,7 +262,7 @@ def _build_line(
     product, is_sellable = own
     return {
         "id": xid(f"{name}_{product}_{'s' if is_sellable else 'u'}"), "product_id/.id": str(product),
-        "product_uom_qty": f"{count:g}", "product_uom/.id": str(units[product]),
+        "product_uom_qty": f"{count:.15g}", "product_uom/.id": str(units[product]),
         "location_id/.id": str(way[0]), "location_dest_id/.id": str(way[1]),
     }  # fmt: skip
 

@@ -83,6 +83,17 @@ def test_only_a_code_of_a_country_is_one(place: str, country: str) -> None:
     assert tell(order(), Places(days=days(0), of={SKU: [row(0, place)]})).country == country
 
 
+def test_units_in_a_place_that_is_no_country_leave_it_open() -> None:
+    """Such as days that were read by centre before `ledger_by` was changed."""
+    for place in ("LEJ1", "", "Deutschland"):
+        mixed = {SKU: [row(0, place), row(1, "PL")]}
+        assert tell(order(), Places(days=days(0, 1), of=mixed)).country == ""
+        empty = {SKU: [row(0, place, units=0), row(1, "PL")]}
+        assert tell(order(), Places(days=days(0, 1), of=empty)).country == "PL"
+        named = Places(days=days(0), of={SKU: [row(0, "PL")]}, named={"A1": frozenset(("PL", place))})
+        assert tell(order(), named).country == ""
+
+
 def test_a_setting_that_the_ledger_does_not_name_is_flagged() -> None:
     unclear = Departure(countries=("CZ", "PL"), by="the ledger")
     [flag] = flag_departure(unclear, "DE")

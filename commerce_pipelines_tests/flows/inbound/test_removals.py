@@ -254,6 +254,22 @@ def test_the_story_of_a_removal_order(home: Home) -> None:
     assert trace(home.connections, NAME, "R9") == []
 
 
+def test_the_story_tells_no_transfer_of_another_order(home: Home) -> None:
+    home.ship(3)
+    home.report.removals.rows.append(
+        Removal(f"R1{home.tag}0", sku=MUG, units=2, tracking=f"U{home.tag}", at=home.noon.astimezone(UTC))
+    )
+    home.run()
+    now = [event for event in trace(home.connections, NAME, f"R1{home.tag}") if event.what == "in Odoo now"]
+    assert {event.details["source document"] for event in now} == {f"removal R1{home.tag} DHL T{home.tag}"}
+
+
+def test_a_great_many_units_are_moved_to_the_unit(home: Home) -> None:
+    home.ship(1_234_567)
+    assert home.run().units == 1_234_567
+    assert home.run().waiting == {}
+
+
 def test_the_asset_shows_it(home: Home) -> None:
     home.ship(3)
     home.report._reports.clear()
