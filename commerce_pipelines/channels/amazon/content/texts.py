@@ -27,7 +27,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import PermanentError, ProtocolError, RecordError, SettingsError, TransientError
+from ....core.errors import (
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    RecordError,
+    SettingsError,
+    TransientError,
+)
 from ....core.legible import decode_json, one_word
 from ....core.words import Words
 from ....domain.content.fields import IMAGES, PRICE, Limit, base_of
@@ -119,11 +126,20 @@ class AmazonContent(Content):
             answer = self._search({"identifiersType": "SKU", "identifiers": ",".join(wanted)})
             yield from self._build_listings([item for item in _read_items(answer) if item.sku in wanted])
         for sku in (listing.key for listing in listings if "," in listing.key):
-            query = {"marketplaceIds": ",".join(self._marketplaces()), "includedData": INCLUDED}
-            path = f"{items_path(self._api)}/{quote(sku, safe='')}"
-            alone = self._api.call("getListingsItem", path, query, ok=(200, 404))
-            if alone.status == 200:
-                yield from self._build_listings([decode(alone, Item)])
+            yield from self._build_listings(self._read_alone(sku))
+
+    def _read_alone(self, sku: str) -> list[Item]:
+        """None where Amazon does not show it, or not so that it can be read: it holds up no other."""
+        query = {"marketplaceIds": ",".join(self._marketplaces()), "includedData": INCLUDED}
+        try:
+            answer = self._api.call(
+                "getListingsItem", f"{items_path(self._api)}/{quote(sku, safe='')}", query, ok=(200, 404)
+            )
+            return [decode_json(_ITEM, answer.body)] if answer.status == 200 else []
+        except (CredentialError, ProtocolError):
+            raise
+        except (PermanentError, msgspec.DecodeError, UnicodeDecodeError):
+            return []
 
     def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_sku: dict[str, list[SentChange]] = defaultdict(list)

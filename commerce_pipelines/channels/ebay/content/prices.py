@@ -27,7 +27,7 @@ from ..api.revisions import count_again, may_revise
 from ..api.xml import Money
 from . import managed as inventory
 from .payloads import BulkAnswer, StatusRevised
-from .revising import build_failed
+from .revising import attempt, build_failed
 
 STATUSES_A_CALL = 4  # InventoryStatus containers in one call
 BULK = "/sell/inventory/v1/bulk_update_price_quantity"
@@ -54,7 +54,8 @@ def revise_prices(account: Account, buckets: BucketStore, changes: Sequence[Sent
         else:
             yield outcome
     for start in range(0, len(classic), STATUSES_A_CALL):
-        yield from _revise_statuses(account, buckets, classic[start : start + STATUSES_A_CALL])
+        some = classic[start : start + STATUSES_A_CALL]
+        yield from attempt(some, _revise_statuses(account, buckets, some))
 
 
 def _revise_if_managed(account: Account, buckets: BucketStore, change: SentChange) -> ContentOutcome | None:
@@ -91,7 +92,8 @@ def _refuse(change: SentChange, errors: Sequence[payloads.Error]) -> ContentOutc
 
 
 def _revise_statuses(account: Account, buckets: BucketStore, some: Sequence[SentChange]) -> Iterator[ContentOutcome]:
-    """One call; one more for each that it did not revise, because eBay's errors name no listing."""
+    """One call; one more for each that it did not revise, because eBay's errors name no listing: what eBay fails at
+    may be one of them."""
     statuses: list[dict[str, Any]] = []
     for change in some:
         amount, currency = read_amount(change.after)
@@ -108,13 +110,13 @@ def _revise_statuses(account: Account, buckets: BucketStore, some: Sequence[Sent
         else:
             left.append(change)
     errors = [error for error in answer.Errors if error.SeverityCode != "Warning"]
-    if left and any(map(is_passing, errors)):
-        raise TransientError("eBay failed while it revised a price; it will be tried again later.")
     if left and len(some) > 1:
         for change in left:
             count_again(buckets, account.settings.name, find_item(change.listing))
-            yield from _revise_statuses(account, buckets, [change])
+            yield from attempt([change], _revise_statuses(account, buckets, [change]))
     elif left:
+        if any(map(is_passing, errors)):
+            raise TransientError("eBay failed while it revised a price; it will be tried again later.")
         code = one_word(errors[0].ErrorCode) if errors else "unanswered"
         words = Words("; ".join(error.LongMessage or error.ShortMessage for error in errors))
         yield build_outcome(left[0], "refused", code, _explain(code), words=words)

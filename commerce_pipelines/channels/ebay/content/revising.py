@@ -98,6 +98,19 @@ def build_failed(change: SentChange, error: TransientError | PermanentError) -> 
     return build_outcome(change, status, "failed", str(error), words=error.words)
 
 
+def attempt(changes: Sequence[SentChange], outcomes: Iterator[ContentOutcome]) -> Iterator[ContentOutcome]:
+    """The outcomes; an error is the outcome of every change that has none yet. Raises what stops all listings."""
+    done: set[str] = set()
+    try:
+        for outcome in outcomes:
+            done.add(outcome.key)
+            yield outcome
+    except (CredentialError, RateLimited):
+        raise
+    except (TransientError, PermanentError) as error:
+        yield from (build_failed(change, error) for change in changes if change.key not in done)
+
+
 def divide(fields: Sequence[str]) -> list[list[str]]:
     """The fields of each call for a listing of the Inventory API: those of the item, then those of the offer."""
     of_item = [field for field in fields if field != DESCRIPTION]

@@ -43,12 +43,13 @@ from ..api.account import RESTARTS, Account
 from .payloads import OneItem, SellerList, ShownItem
 from .pictures import MOST, name_picture
 from .prices import find_item, revise_prices
-from .revising import build_failed, revise
+from .revising import attempt, build_failed, revise
 
 PAGE_SIZE = 200
 # Listings that are read again in one call, right before they are changed: eBay takes 50 SKUs, and what somebody changes
 # there between the reading and the last of the writes is not seen.
 REREAD_AT_ONCE = 25
+MOST_FAILED = 3  # listings that eBay fails to read again before the others are sent; with one more it is eBay itself
 # A fixed-price listing is renewed every month, so each of them ends, as eBay says it, within that time.
 ENDS_WITHIN = timedelta(days=60)
 LIMITS: Mapping[str, Limit] = {  # eBaySvc.xsd: Title, Description
@@ -97,21 +98,40 @@ class EbayContent(Content):
             raise TransientError(f"eBay counts {total} listings and showed {count}; they are read again later.")
 
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
-        wanted = {listing.key for listing in listings}
-        skus: dict[str, str] = {}  # by item, '' where it has none
+        return self._read_now(listings, None)
+
+    def _read_now(
+        self, listings: Sequence[ShownListing], failed: dict[str, TransientError] | None
+    ) -> Iterator[ShownListing]:
+        """failed: takes the error of each item that eBay fails to read, MOST_FAILED at most; None to raise the first.
+
+        A list may leave something out, as variations with other SKUs: what is known of an item and not in the list is
+        read with the whole item."""
+        keys: dict[str, set[str]] = defaultdict(set)
+        skus: dict[str, set[str]] = defaultdict(set)
         for listing in listings:
-            skus[find_item(listing)] = skus.get(find_item(listing)) or next(filter(None, listing.skus), "")
-        named = [item_id for item_id, sku in skus.items() if sku]
+            keys[find_item(listing)].add(listing.key)
+            skus[find_item(listing)].update(filter(None, listing.skus))
+        named = [item_id for item_id in keys if skus[item_id]]
         seen: set[str] = set()
         for start in range(0, len(named), REREAD_AT_ONCE):
             some = named[start : start + REREAD_AT_ONCE]
             if len(some) > 1:  # one alone costs as much by GetItem
-                for item in self._read_some([skus[item_id] for item_id in some]):
-                    if item.ItemID in skus and item.ItemID not in seen:
+                for item in self._read_some(sorted({min(skus[item_id]) for item_id in some})):
+                    shown = [row for row in _build_listings(item) if row.key in keys.get(item.ItemID, ())]
+                    is_whole = len(shown) == len(keys.get(item.ItemID, ())) and skus[item.ItemID] <= set(item.skus)
+                    if shown and is_whole and item.ItemID not in seen:
                         seen.add(item.ItemID)
-                        yield from (listing for listing in _build_listings(item) if listing.key in wanted)
-        for item_id in [item_id for item_id in skus if item_id not in seen]:
-            yield from (listing for listing in self._read_item(item_id) if listing.key in wanted)
+                        yield from shown
+        for item_id in [item_id for item_id in keys if item_id not in seen]:
+            try:
+                yield from [row for row in self._read_item(item_id) if row.key in keys[item_id]]
+            except RateLimited:
+                raise
+            except TransientError as error:
+                if failed is None or len(failed) >= MOST_FAILED:
+                    raise
+                failed[item_id] = error
 
     def _read_some(self, skus: Sequence[str]) -> Iterator[ShownItem]:
         """The listings with these SKUs that one page shows; none where eBay refuses any of them."""
@@ -143,19 +163,23 @@ class EbayContent(Content):
         by_item: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_item[find_item(change.listing)].append(change)
-        items = list(by_item)
+        items, failed = list(by_item), dict[str, TransientError]()
         for start in range(0, len(items), REREAD_AT_ONCE):
             some = [by_item[item_id] for item_id in items[start : start + REREAD_AT_ONCE]]
-            now = {listing.key: listing for listing in self.reread([change.listing for own in some for change in own])}
+            listings = [change.listing for own in some for change in own]
+            now = {listing.key: listing for listing in self._read_now(listings, failed)}
             prices: list[SentChange] = []
             for own in some:
+                if error := failed.get(find_item(own[0].listing)):
+                    yield from (build_failed(change, error) for change in own)
+                    continue
                 due = yield from _list_due(own, now)
                 prices += [change for change in due if change.field == PRICE]
                 if others := [change for change in due if change.field != PRICE]:
                     shown = now[others[0].listing.key]
-                    yield from _attempt(others, revise(self._account, self._buckets, others, shown, pictures))
+                    yield from attempt(others, revise(self._account, self._buckets, others, shown, pictures))
             if prices:
-                yield from _attempt(prices, revise_prices(self._account, self._buckets, prices))
+                yield from attempt(prices, revise_prices(self._account, self._buckets, prices))
 
     def _read_page(self, number: int, now: datetime, skus: Sequence[str] = ()) -> SellerList:
         """One page of the listings, of those with these SKUs if any are named."""
@@ -198,19 +222,6 @@ def _convert(raw: dict[str, Any]) -> ShownItem | None:
         return trading.convert(raw, ShownItem)
     except msgspec.ValidationError:
         return None
-
-
-def _attempt(changes: Sequence[SentChange], outcomes: Iterator[ContentOutcome]) -> Iterator[ContentOutcome]:
-    """The outcomes; an error is the outcome of every change that has none yet."""
-    done: set[str] = set()
-    try:
-        for outcome in outcomes:
-            done.add(outcome.key)
-            yield outcome
-    except (CredentialError, RateLimited):
-        raise
-    except (TransientError, PermanentError) as error:
-        yield from (build_failed(change, error) for change in changes if change.key not in done)
 
 
 def _build_listings(item: ShownItem) -> Iterator[ShownListing]:

@@ -3,6 +3,7 @@ Judged by Amazon's own descriptions."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from commerce_pipelines.domain.content.fields import Limit
 from commerce_pipelines.domain.content.listings import ContentOutcome, SentChange, ShownListing
 from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
 from commerce_sandbox.amazon.places import DE, FR, PL
+from commerce_sandbox.server import Fault, Reply
 
 from ..contract import Clock, Recorded, connect, judged
 
@@ -121,6 +123,26 @@ def test_a_listing_whose_sku_has_a_comma_is_read_by_itself_and_changed_as_any_ot
     del offers[odd]
     [answer] = world.channel.content.send([change], MemoryPictures())
     assert (answer.status, answer.code) == ("refused", "gone")
+
+
+@pytest.mark.parametrize("reply", [Reply(200, {"summaries": 1}), Reply(400, {"errors": [{"code": "InvalidInput"}]})])
+def test_a_sku_with_a_comma_that_amazon_cannot_show_holds_up_no_other(world: World, reply: Reply) -> None:
+    offers, odd = world.amazon.listings.offers, "KET, GN/17"
+    offers[odd] = copy.deepcopy(world.offer)
+    offers[odd].sku = odd
+    shown = {row.key: row for page in world.channel.content.read() for row in page}
+    world.amazon.faults.append(
+        Fault(match=lambda call: call.path.endswith("KET%2C%20GN%2F17"), times=9, status=reply.status,
+              body=reply.encoded()[0])
+    )  # fmt: skip
+    changes = [
+        SentChange(key=sku, token=sku, listing=shown[sku], field="title", before=shown[sku].values["title"],
+                   after="Kessel")
+        for sku in (odd, KETTLE)
+    ]  # fmt: skip
+    outcomes = {outcome.key: outcome.status for outcome in world.channel.content.send(changes, MemoryPictures())}
+    assert outcomes[KETTLE] == "accepted"
+    assert outcomes[odd] != "accepted"
 
 
 def test_several_fields_of_a_listing_are_one_preview_and_one_patch(world: World) -> None:

@@ -29,6 +29,7 @@ from ..account import NOW, channel
 from ..contract import Judged
 
 NO_TARGETS: Mapping[str, int | None] = {}
+PICTURES = MemoryPictures()
 HTML = "<p>For pour-over &amp; tea.</p>"
 
 
@@ -307,6 +308,55 @@ def test_skus_that_ebay_refuses_together_are_read_one_by_one(
 ) -> None:
     before = {key: listing for key, listing in list(read(shop).items())[:3] if ":" not in key}
     monkeypatch.setattr(selling, "MOST_SKUS", 0)
+    assert {listing.key: listing for listing in shop.content.reread(list(before.values()))} == before
+
+
+def change_prices(shown: Mapping[str, ShownListing], rows: list[Offered]) -> list[SentChange]:
+    return [
+        SentChange(key=row.sku, token=row.sku, listing=shown[row.item_id], field="price",
+                   before=shown[row.item_id].values["price"], after="12.34 EUR")
+        for row in rows
+    ]  # fmt: skip
+
+
+def test_a_listing_whose_price_ebay_never_takes_by_a_fault_of_its_own_holds_up_no_other(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    """Whatever came after it would wait in every run: the order is always the same."""
+    rows, shown = [row for row in ebay.listings if not row.offer_id and not row.variation and row.sku][:6], read(shop)
+    ebay.refused[rows[0].sku] = Refused("10007", "Internal error to the application.")
+    outcomes = {outcome.key: outcome.status for outcome in shop.content.send(change_prices(shown, rows), PICTURES)}
+    assert outcomes == {row.sku: "unknown" if row is rows[0] else "accepted" for row in rows}
+
+
+def test_a_listing_that_ebay_fails_to_read_again_holds_up_no_other(
+    ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, real = read(shop), selling.get_item
+    rows = [row for row in ebay.listings if not row.variation and row.sku][:6]
+
+    def fail(offered: Any, request: Any, now: Any) -> Reply:
+        if request.findtext("ItemID") == rows[0].item_id:
+            return selling.failure("GetItem", now, "10007", "Internal error to the application.")
+        return real(offered, request, now)
+
+    monkeypatch.setattr(selling, "get_item", fail)
+    monkeypatch.setattr(selling, "MOST_SKUS", 0)  # so each is read by itself
+    outcomes = {outcome.key: outcome.status for outcome in shop.content.send(change_prices(shown, rows), PICTURES)}
+    assert outcomes == {row.sku: "unknown" if row is rows[0] else "accepted" for row in rows}
+
+
+def test_variations_that_a_list_leaves_out_are_read_with_their_listing(
+    ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, list_all = read(shop), selling.seller_list
+
+    def leave_out(offered: Any, request: Any, now: Any) -> Reply:
+        skus = {element.text for element in request.findall("SKUArray/SKU")}
+        kept = [row for row in offered if not row.variation or row.sku in skus]
+        return list_all(kept, request, now)
+
+    monkeypatch.setattr(selling, "seller_list", leave_out)
     assert {listing.key: listing for listing in shop.content.reread(list(before.values()))} == before
 
 
