@@ -84,9 +84,10 @@ class AfterSale:
         self._odoo.invoice([reference])
 
     def send(self, reference: str) -> None:
-        """The delivery of an order that is ready leaves."""
+        """The delivery of an order that is ready leaves. An order in two parcels is one that may be refunded, once."""
+        is_first = not self._odoo.list_left([reference])
         for name, desk in self._desks.items():
-            if reference in desk.list_open():
+            if is_first and reference in desk.list_open():
                 self.shipped[name].append(reference)
         self._odoo.ship([reference])
 

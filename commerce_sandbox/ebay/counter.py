@@ -16,7 +16,7 @@ from . import EbayStandIn
 from .demo import PEOPLE
 from .listings import item_id
 from .making import Sold, make_order, written
-from .refunding import refund_order
+from .refunding import count_left, refund_order
 
 FIRST = 95_000  # above the numbers of the demo's own orders
 DELIVERY = 449  # cents
@@ -69,8 +69,8 @@ class EbayCounter:
                 "cancelRequestedDate": written(at), "cancelCompletedDate": written(at),
             }  # fmt: skip
             order["cancelStatus"] = {"cancelState": "CANCELED", "cancelRequests": [asked], "cancelledDate": written(at)}
-            cents = round(float(order["pricingSummary"]["total"]["value"]) * 100)
-            refund_order(order, cents, number=next(self._numbers), at=at)
+            if cents := count_left(order):
+                refund_order(order, cents, number=next(self._numbers), at=at)
             self._ebay.touch(reference, now)
 
     def take_out(self, reference: str, now: datetime) -> None:

@@ -49,6 +49,18 @@ def _build_amount(order: Data, cents: int) -> dict[str, str]:
     return money(cents, order["pricingSummary"]["total"]["currency"])
 
 
+def count_left(order: Data) -> int:
+    """Cents that were paid and not given back; 0 of an order that nobody paid."""
+    if order["orderPaymentStatus"] not in ("PAID", "PARTIALLY_REFUNDED"):
+        return 0
+    of_lines = [refund for line in order["lineItems"] for refund in line["refunds"]]
+    going = [
+        row for row in [*order["paymentSummary"]["refunds"], *of_lines] if row.get("refundStatus") != "FAILED"
+    ]  # fmt: skip
+    back = sum(round(float(refund["amount"]["value"]) * 100) for refund in going)
+    return max(round(float(order["pricingSummary"]["total"]["value"]) * 100) - back, 0)
+
+
 def _update_status(order: Data) -> None:
     """The order's own status and what the seller is still due."""
     of_lines = [refund for line in order["lineItems"] for refund in line["refunds"]]

@@ -19,7 +19,7 @@ from ..server import Call, Reply, StandIn
 from .orm import Database, Env
 from .records import write
 from .transports import VERSION, in_transaction, json_2, json_rpc
-from .working import adjust, credit, invoice, list_away, list_ready, pack_away, receive, send_away, ship
+from .working import adjust, credit, invoice, list_away, list_left, list_ready, pack_away, receive, send_away, ship
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -81,6 +81,11 @@ class OdooStandIn(StandIn):
             env = Env(self.database, 2, sudo=True)
             sales = [env.db.rows["stock.picking"][picking]["sale_id"] for picking in list_ready(env)]
             return [env.db.rows["sale.order"][sale]["client_order_ref"] for sale in sales if sale]
+
+    def list_left(self, references: Collection[str]) -> set[str]:
+        """Those of these references of sale orders of which a delivery has left."""
+        with self.lock:
+            return set(references) & list_left(Env(self.database, 2, sudo=True))
 
     def ship(self, references: Collection[str], in_two: Collection[str] = ()) -> None:
         """The ready deliveries of these sale orders leave. in_two: those that leave in two parcels."""

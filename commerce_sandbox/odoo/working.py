@@ -39,6 +39,17 @@ def _is_ready(env: Env, picking: int) -> bool:
     return states == {"assigned"}
 
 
+def list_left(env: Env) -> set[str]:
+    """The references of the sale orders of which a delivery has left."""
+    sales, kinds = env.db.rows["sale.order"], env.db.rows["stock.picking.type"]
+    return {
+        str(sales[row["sale_id"]]["client_order_ref"] or "")
+        for picking, row in env.db.rows["stock.picking"].items()
+        if row["sale_id"] and kinds[row["picking_type_id"]]["code"] == "outgoing"
+        and env.get("stock.picking", picking, "state") == "done"
+    }  # fmt: skip
+
+
 def ship(env: Env, picking: int, *, in_two: bool = False) -> str:
     """A delivery leaves with a tracking number. in_two: a unit leaves first, the others in a second parcel, where there
     are several."""

@@ -68,17 +68,21 @@ class ShopifyCounter:
         return str(order["name"])
 
     def cancel(self, reference: str, now: datetime) -> None:
+        """Nothing is given back of an order that nobody paid."""
         with self._shop.lock:
             order = self._find(reference)
             rest = [
                 Back(place, line["currentQuantity"], "CANCEL")
                 for place, line in enumerate(order["lineItems"]) if line["currentQuantity"]
             ]  # fmt: skip
-            refund = make_refund(order, rest, number=next(self._records), created=instant(now), shipping=True)
+            refunds, status = order["refunds"], "VOIDED"
+            if order["displayFinancialStatus"] != "PENDING":
+                refund = make_refund(order, rest, number=next(self._records), created=instant(now), shipping=True)
+                refunds, status = [*refunds, refund], "REFUNDED"
             for line in order["lineItems"]:
                 line["currentQuantity"] = 0
-            fields = {"cancelledAt": instant(now), "displayFinancialStatus": "REFUNDED"}
-            self._shop.orders.change(str(number(order["id"])), now, refunds=[*order["refunds"], refund], **fields)
+            fields = {"cancelledAt": instant(now), "displayFinancialStatus": status}
+            self._shop.orders.change(str(number(order["id"])), now, refunds=refunds, **fields)
 
     def take_out(self, reference: str, now: datetime) -> None:
         """The removal has a refund that moves no money, as an edit leaves it."""

@@ -9,6 +9,7 @@ cannot: the name in Host has to be this machine's, and a form has to come from t
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,7 @@ HERE = Path(__file__).parent
 SHOWN = 40
 MOST_BYTES = 10_000  # of a form or an alert
 MOST_UNITS, MOST_NAME = 500, 60
+MOST_DIGITS = 18  # of any number; Python itself takes none of more than 4300
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -123,9 +125,10 @@ class Site:
     def _show_shop(self, request: Request) -> Response:
         name = request.path_params["name"]
         counter = self._find_counter(name)
-        offers = counter.list_offers()
+        offers, orders = counter.list_offers(), counter.list_orders(SHOWN)
         return self._write(
-            "shop.html", name=name, counter=counter, orders=counter.list_orders(SHOWN), offers=offers,
+            "shop.html", name=name, counter=counter, orders=orders, offers=offers,
+            gone=self._odoo.list_left([order.reference for order in orders]),
             sold=[offer for offer in offers if offer.quantity is not None], left=set(self._after_sale.shipped[name]),
         )  # fmt: skip
 
@@ -141,20 +144,22 @@ class Site:
 
     def _place_order(self, name: str, counter: Counter, form: Form) -> None:
         units, buyer = form.get("units", ""), " ".join(form.get("buyer", "").split())
-        if not units.isascii() or not units.isdigit() or not 1 <= int(units) <= MOST_UNITS:
-            raise HTTPException(400, f"units: a whole number from 1 to {MOST_UNITS}.")
+        count = _read_units(units, 1)
         if not buyer.isprintable() or not 1 <= len(buyer) <= MOST_NAME:
             raise HTTPException(400, f"buyer: a name of at most {MOST_NAME} characters.")
         try:
-            reference = counter.buy(form.get("sku", ""), int(units), buyer, self._now())
+            reference = counter.buy(form.get("sku", ""), count, buyer, self._now())
         except KeyError:
             raise HTTPException(400, "sku: nobody sells that here.") from None
-        self._note(f"{name}: {buyer} bought {units} x {form['sku']}, order {reference}.")
+        self._note(f"{name}: {buyer} bought {count} x {form['sku']}, order {reference}.")
 
     def _change(self, name: str, counter: Counter, what: str, reference: str) -> None:
         now = self._now()
         try:
             order = find_reference(counter.list_orders(), reference)
+            # The marketplace hears of what has left a little later.
+            if what in ("cancel", "edit") and self._odoo.list_left([reference]):
+                raise KeyError(reference)
             if what == "cancel" and order.is_open:
                 counter.cancel(reference, now)
                 self._note(f"{name}: the order {reference} is cancelled.")
@@ -187,7 +192,7 @@ class Site:
                 if what == "receive":
                     self._note(f"Odoo: {self._odoo.receive()}.")
                 elif what == "adjust":
-                    self._note(f"Odoo: {self._odoo.adjust(form['sku'], _read_units(form.get('units', '')))}.")
+                    self._note(f"Odoo: {self._odoo.adjust(form['sku'], float(_read_units(form.get('units', ''))))}.")
                 elif what == "validate" and form["reference"] in self._odoo.list_waiting():
                     self._after_sale.send(form["reference"])
                     self._note(f"Odoo: the delivery of {form['reference']} has left.")
@@ -207,6 +212,8 @@ class Site:
                 return self._write("bills.html", kind=kind, bills=list_bills(env, kind))
             if not number.isascii() or not number.isdigit():
                 return RedirectResponse("/odoo", 303)
+            if len(number) > MOST_DIGITS:
+                raise HTTPException(404, "Odoo has no such record.")
             try:
                 part = _read_part(env, place, int(number))
                 sale = int(number) if part is None else find_sale(env, part)
@@ -239,7 +246,12 @@ class Site:
         body = await request.body()
         if len(body) > MOST_BYTES:
             raise HTTPException(413)
-        message = await request.json()
+        try:
+            message = json.loads(body)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            raise HTTPException(400, "No alert of Apprise's.")
         at = f"{self._now():%H:%M:%S} UTC"
         self.alerts.appendleft(Alert(at, str(message.get("title", "")), str(message.get("message", ""))))
         return Response(status_code=204)
@@ -274,10 +286,11 @@ def _take_form(act: Callable[[Request, Form], Response]) -> Callable[[Request], 
     return endpoint
 
 
-def _read_units(text: str) -> float:
-    if not text.isascii() or not text.isdigit() or int(text) > MOST_UNITS:
-        raise HTTPException(400, f"units: a whole number up to {MOST_UNITS}.")
-    return float(text)
+def _read_units(text: str, least: int = 0) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    if not is_number or not least <= int(text) <= MOST_UNITS:
+        raise HTTPException(400, f"units: a whole number from {least} to {MOST_UNITS}.")
+    return int(text)
 
 
 def _send_file(name: str, kind: str) -> Callable[[Request], Response]:
