@@ -57,10 +57,10 @@ def _watch_for_interrupts() -> None:
     os.set_blocking(written, False)
     signal.signal(signal.SIGURG, lambda *_: None)
     signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-    threading.Thread(target=_knock, args=(signals,), name="interrupts", daemon=True).start()
+    threading.Thread(target=_remind_main_thread, args=(signals,), name="interrupts", daemon=True).start()
 
 
-def _knock(signals: int) -> None:
+def _remind_main_thread(signals: int) -> None:
     while signal.SIGINT not in os.read(signals, 64):
         pass
     for _ in range(KNOCKS):
