@@ -1,17 +1,19 @@
 """What a marketplace can do about the content of listings: a capability (capabilities.py) with a module of its own.
 
-What belongs here: that protocol, and an answer to a change. What does not: its shapes (domain/content/), the
-marketplaces' calls.
+What belongs here: that protocol, an answer to a change, listings as they are right before they are written. What does
+not: its shapes (domain/content/), the marketplaces' calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
+from ..core.errors import CommerceError, ProtocolError, RateLimited, TransientError
 from ..domain.content.fields import Limit
 from ..domain.content.listings import (
+    GONE,
     ContentOutcome,
     PictureSource,
     SentChange,
@@ -19,6 +21,12 @@ from ..domain.content.listings import (
     is_as_planned,
     show_field,
 )
+
+# Seconds after which a reading is too old to write by: what somebody changes on the channel since then is overwritten.
+MOST_AGE = 10.0
+MOST_FAILED = 3  # readings that a channel fails at before the others are sent; with one more it is the channel itself
+Failed = dict[str, CommerceError]
+Read = Callable[[Sequence[ShownListing], Failed], Iterable[ShownListing]]
 
 
 class Content(Protocol):
@@ -80,9 +88,80 @@ def judge_before_writing(
     that shows something else than when the change was decided. may_be_there: whether a field that shows the text
     already needs no call."""
     if shown is None:
-        return build_outcome(change, "refused", "gone", gone)
+        return build_outcome(change, "refused", GONE, gone)
     if may_be_there and show_field(shown, change.field) == change.after:
         return ContentOutcome(key=change.key, status="accepted", shown=change.after)
     if not is_as_planned(change, shown):
         return build_outcome(change, "stale", "moved", moved, shown=show_field(shown, change.field))
     return None
+
+
+class FreshListings:
+    """Listings as they were at most MOST_AGE seconds ago, for a run that writes one after another: they are read many
+    at once, and those that are still to come again when that reading is old.
+
+    channel: its name in sentences. read: reads listings; it may put the error of a group that it fails at into its
+    second argument, and raises what stops all that it was asked for. groups: the listings that are written together,
+    in the order in which they are. at_once: groups of one reading.
+    """
+
+    def __init__(
+        self, channel: str, read: Read, clock: Callable[[], float], groups: Mapping[str, Sequence[ShownListing]],
+        at_once: int,
+    ) -> None:  # fmt: skip
+        self._channel, self._read, self._clock, self._groups, self._at_once = channel, read, clock, groups, at_once
+        self._order = list(groups)
+        self._places = {name: place for place, name in enumerate(self._order)}
+        self._read_at: dict[str, float] = {}
+        self._shown: dict[str, ShownListing] = {}
+        self._failed: Failed = {}
+        self._failures = 0
+
+    def show(self, group: str) -> Mapping[str, ShownListing]:
+        """The listings of a group by their keys, without those that are gone. Raises the error of a reading that failed
+        for it, TransientError or ProtocolError; that reading is not made again. More than MOST_FAILED of them are the
+        channel itself."""
+        is_old = group not in self._read_at or self._clock() - self._read_at[group] >= MOST_AGE
+        if is_old and group not in self._failed:
+            self._read_from(group)
+        if group in self._failed:
+            raise self._failed[group]
+        keys = [listing.key for listing in self._groups[group]]
+        return {key: self._shown[key] for key in keys if key in self._shown}
+
+    def find(self, key: str) -> ShownListing | None:
+        """A listing as it was read last; None for one that is gone."""
+        return self._shown.get(key)
+
+    def judge(
+        self, group: str, change: SentChange, *, field_there: str = "", may_be_there: bool = True
+    ) -> ContentOutcome | None:
+        """The outcome of a change that is not to be made any more, None for one that is. field_there: the key in
+        `reference` without which the listing does not have the field. Raises as `show`."""
+        shown = self.show(group).get(change.listing.key)
+        if shown is not None and field_there and field_there not in shown.reference:
+            shown = None
+        gone = f"{self._channel} does not show this listing any more."
+        moved = f"The listing was changed on {self._channel} since it was read."
+        return judge_before_writing(change, shown, gone, moved, may_be_there=may_be_there)
+
+    def _read_from(self, group: str) -> None:
+        place = self._places[group]
+        some = [name for name in self._order[place : place + self._at_once] if name not in self._failed]
+        listings = [listing for name in some for listing in self._groups[name]]
+        failed: Failed = {}
+        try:
+            now = {listing.key: listing for listing in self._read(listings, failed)}
+        except RateLimited:
+            raise
+        except (TransientError, ProtocolError) as error:
+            self._failures += len(failed)
+            now, failed = {}, dict.fromkeys(some, error)
+        self._failures += len(set(map(id, failed.values())))
+        if self._failures > MOST_FAILED:
+            raise next(iter(failed.values()))
+        for listing in listings:
+            self._shown.pop(listing.key, None)
+        self._shown |= now
+        self._read_at |= dict.fromkeys(some, self._clock())
+        self._failed |= failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -220,6 +221,19 @@ def test_a_number_of_many_digits_is_refused_as_any_other(visitor: Visitor) -> No
 @pytest.mark.parametrize("body", [b"no JSON", b"[]", b"\xff"])
 def test_an_alert_that_is_none_is_refused(visitor: Visitor, body: bytes) -> None:
     assert requests.post(f"{visitor.url}/alerts", body, timeout=10).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/alerts", "/shop/ebay_de/buy"])
+def test_what_is_sent_without_an_end_is_refused_while_it_comes(visitor: Visitor, path: str) -> None:
+    place = visitor.url.removeprefix("http://")
+    head = f"POST {path} HTTP/1.1\r\nHost: {place}\r\nTransfer-Encoding: chunked\r\n"
+    head += f"Origin: {visitor.url}\r\n\r\n" if path != "/alerts" else "\r\n"
+    host, port = place.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode())
+        for _ in range(3):
+            connection.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
 
 def test_an_odoo_that_stores_nothing_has_a_page(visitor: Visitor) -> None:

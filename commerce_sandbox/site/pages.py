@@ -243,9 +243,7 @@ class Site:
         """From the pipelines, by Apprise: no form of a page, so a browser can send none."""
         if request.headers.get("sec-fetch-site") or request.headers.get("origin"):
             raise HTTPException(403)
-        body = await request.body()
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413)
+        body = await _read_body(request)
         try:
             message = json.loads(body)
         except ValueError:
@@ -269,6 +267,16 @@ def _read_part(env: Env, place: str, number: int) -> Part | None:
     return read_transfer(env, number)
 
 
+async def _read_body(request: Request) -> bytes:
+    """The body as far as it is short enough; what is longer is refused without being read to its end."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413)
+    return body
+
+
 def _take_form(act: Callable[[Request, Form], Response]) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint that hands on the fields of a form, in a thread of its own. A form that another site's page sent is
     refused: browsers say where it comes from."""
@@ -277,9 +285,7 @@ def _take_form(act: Callable[[Request, Form], Response]) -> Callable[[Request], 
         origin = request.headers.get("origin")
         if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
             raise HTTPException(403, "Forms are taken from these pages alone.")
-        body = await request.body()
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413)
+        body = await _read_body(request)
         form = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
         return await run_in_threadpool(act, request, form)
 

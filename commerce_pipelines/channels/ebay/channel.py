@@ -58,4 +58,4 @@ class EbayChannel(Channel):
         self.buyer_refunds = EbayBuyerRefunds(account) if lists else None
         self.notices = open_notices(account, instruments.clock)
         self.subscriptions = EbaySubscriptions(account)
-        self.content = EbayContent(account.serving(Priority.CONTENT), buckets, instruments.now)
+        self.content = EbayContent(account.serving(Priority.CONTENT), buckets, instruments.now, instruments.clock)

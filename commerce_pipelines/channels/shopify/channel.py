@@ -55,7 +55,9 @@ class ShopifyChannel(Channel):
         self.refunds = ShopifyRefunds(graphql, settings, self.account, instruments.now)
         self.shipments = ShopifyShipments(graphql, settings.fulfilment.notify)
         self.buyer_refunds = ShopifyBuyerRefunds(graphql, settings.refunding.notify)
-        self.content = ShopifyContent(graphql, session, instruments.sleep, sorted(settings.content.translations))
+        self.content = ShopifyContent(
+            graphql, session, instruments.sleep, instruments.clock, sorted(settings.content.translations)
+        )  # fmt: skip
         secrets = [secret.value() for secret in settings.signing_secrets] if settings.receives else []
         self.notices = ShopifyNotices(settings.shop, secrets) if secrets else None
         self.subscriptions = ShopifySubscriptions(graphql)

@@ -12,6 +12,9 @@ import msgspec
 from ...core.words import NO_WORDS, Words
 from .fields import IMAGES
 
+# The code of a refusal because the listing is not there any more: it is forgotten when a reading shows the listing.
+GONE = "gone"
+
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """A picture in Odoo. checksum: SHA-1 of its bytes, by which it is told from others and never read twice.

@@ -16,7 +16,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
-from ..money import to_decimal, to_minor
+from ..money import digits, to_decimal, to_minor
 
 MOST_CHAINED = 20  # pricelists that build on one another; Odoo refuses a circle
 
@@ -190,9 +190,9 @@ def read_amount(price: str) -> tuple[str, str]:
 
 
 def show_price(price: Price, tax: Tax, *, includes_tax: bool) -> str:
-    """The price as a channel shows it, `11.90 EUR`: with or without tax, each rounded to the currency's digits, as
-    Odoo adds up a line of one unit. '' for a price that is not above 0, which says that nobody has set one. Raises
-    ValueError for taxes from which the price cannot be told."""
+    """The price as a channel shows it, `11.90 EUR`: with or without tax, each rounded to the digits that Odoo gives the
+    currency, as it adds up a line of one unit, and written with those of ISO 4217. '' for a price that is not above 0,
+    which says that nobody has set one. Raises ValueError for taxes from which the price cannot be told."""
     step = Decimal(1).scaleb(-price.digits)
     amount = Decimal(repr(round_float(price.amount, float(step)))).quantize(step)
     if amount <= 0:
@@ -204,4 +204,5 @@ def show_price(price: Price, tax: Tax, *, includes_tax: bool) -> str:
         amount += (amount * rate).quantize(step, ROUND_HALF_UP)
     elif tax.included and not includes_tax:
         amount = (amount / (1 + rate)).quantize(step, ROUND_HALF_UP)
-    return f"{amount} {price.currency}"
+    amount = amount.quantize(Decimal(1).scaleb(-digits(price.currency)), ROUND_HALF_UP)
+    return f"{amount} {price.currency}" if amount > 0 else ""

@@ -14,7 +14,7 @@ import msgspec
 
 from ...domain.content.comparison import Memory, Placed, Told
 from ...domain.content.fields import IMAGES
-from ...domain.content.listings import ContentOutcome, SentChange, ShownListing, show_field
+from ...domain.content.listings import GONE, ContentOutcome, SentChange, ShownListing, show_field
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -45,7 +45,7 @@ def store_listings(
     settled_before: datetime,
 ) -> None:  # fmt: skip
     """Keep what listings show; whole: those that are not among these are gone. settled_before: texts that the channel
-    accepted before then show by now what they will show."""
+    accepted before then show by now what they will show. That one of these was gone is forgotten: here it is."""
     from psycopg2.extras import execute_values
 
     rows = {row.key: row for row in listings}
@@ -58,6 +58,10 @@ def store_listings(
             " ON CONFLICT (channel, key) DO UPDATE SET body = excluded.body, read_at = excluded.read_at",
             [(channel, key, _encode(row), read_at) for key, row in rows.items()],
             page_size=_ROWS,
+        )
+        cursor.execute(
+            "DELETE FROM commerce.content_told WHERE channel = %s AND refused = %s AND key = ANY(%s)",
+            (channel, GONE, list(rows)),
         )
         cursor.execute(
             "SELECT key, field FROM commerce.content_told WHERE channel = %s AND shown IS NULL AND refused = ''"

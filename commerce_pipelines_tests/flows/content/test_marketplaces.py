@@ -199,3 +199,18 @@ def test_a_text_that_amazon_accepts_and_does_not_show_waits_and_is_not_sent_agai
     refresh(world.connections, "amazon_eu", read=True)
     assert dict(world.run("amazon_eu").outcomes) == {}
     assert (world.waits("amazon_eu"), world.writes()) == (["content_not_shown"], count)
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_a_listing_that_was_gone_and_is_there_again_is_told_without_a_person(open_world: Any, name: str) -> None:
+    world: World = open_world()
+    world.edit(KETTLE, name="Kettle with a spout")
+    offers, row = world.amazon.listings.offers, world.on_ebay(KETTLE)
+    offer = offers.pop(KETTLE)
+    row.ended = True
+    assert dict(world.run(name).outcomes) == {"refused": 1}
+    assert (world.waits(name), dict(world.run(name).outcomes)) == (["content_refused"], {})
+    offers[KETTLE], row.ended = offer, False
+    refresh(world.connections, name, read=True)  # at night
+    assert dict(world.run(name).outcomes) == {"accepted": 1}
+    assert world.waits(name) == []

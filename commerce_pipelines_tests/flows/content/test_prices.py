@@ -11,7 +11,7 @@ from commerce_pipelines.cli.content_verifiers import price_basis
 from commerce_pipelines.domain.content.comparison import Action, compare_price
 from commerce_pipelines.domain.content.fields import Limit
 from commerce_pipelines.domain.content.listings import ShownListing
-from commerce_pipelines.domain.content.pricelists import Price, Tax, show_price
+from commerce_pipelines.domain.content.pricelists import Price, Tax, show_price, write_price
 from commerce_pipelines.domain.content.products import Product
 from commerce_pipelines.domain.content.rules import ContentRules
 from commerce_pipelines.flows.content.inputs import take_products
@@ -143,6 +143,20 @@ def test_a_price_in_another_currency_and_one_with_odd_taxes_wait() -> None:
     assert (plan.action, plan.reason and plan.reason.code) == (Action.WAITS, "price_tax")
     good = Product(product_id=1, template_id=1, code="A", prices=prices, tax=Tax(percent=19.0))
     assert compare_price(listing, good, rules, limit, None).after == "11.90 EUR"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "in_odoo", "shown"),
+    [(1990.0, "HUF", 0, "1990.00 HUF"), (1980.4, "JPY", 0, "1980 JPY"), (1980.4, "JPY", 2, "1980 JPY"),
+     (1.2345, "KWD", 3, "1.235 KWD"), (1.25, "KWD", 2, "1.250 KWD"), (0.4, "JPY", 2, ""), (9.0, "EUR", 2, "9.00 EUR")],
+)  # fmt: skip
+def test_a_price_is_written_with_its_currencys_digits_whatever_odoo_gives_it(
+    amount: float, currency: str, in_odoo: int, shown: str
+) -> None:
+    """As a channel's own price is read, so that no listing differs for ever."""
+    price = Price(amount=amount, currency=currency, digits=in_odoo)
+    assert show_price(price, Tax(), includes_tax=True) == shown
+    assert write_price(shown.split(" ")[0], currency) == shown
 
 
 @pytest.mark.parametrize("name", CHANNELS)

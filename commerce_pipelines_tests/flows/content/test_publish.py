@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from commerce_pipelines.channels import product_content
 from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.domain.content.listings import ShownListing
 from commerce_pipelines.flows.content import matching
 from commerce_pipelines.flows.content.inputs import take_products
 from commerce_pipelines.flows.content.publish import publish
 from commerce_pipelines_tests.doubles.contents import KETTLE, MUG, SHOP, Merchant
+from commerce_sandbox.server import Call, Fault
 
 BOLD = "breaker: {changed_percent: 100}"
 
@@ -75,6 +77,27 @@ def test_a_released_field_is_refused_where_the_shop_moved_meanwhile_and_the_othe
     merchant.release()
     assert dict(merchant.run().outcomes) == {"accepted": 1}
     assert product["title"] == "Kettle A"
+
+
+def test_what_somebody_edits_in_the_shop_while_another_product_is_written_stays(
+    open_shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merchant: Merchant = open_shop(f"approve: false, {BOLD}")
+    merchant.run()
+    for code in (KETTLE, MUG):
+        merchant.edit(code, name=f"Odoo's {code}", description_sale="Odoo's.")
+    monkeypatch.setattr(product_content, "MOST_AGE", 0.0)
+    edited: list[str] = []
+
+    def meet(call: Call) -> bool:
+        if b"mutation UpdateProduct" in call.body and not edited:
+            edited.append(MUG if b"KET" in call.body else KETTLE)
+            merchant.product(edited[0])["title"] = "Edited in the shop"
+        return False
+
+    merchant.shop.faults.append(Fault(match=meet))
+    assert dict(merchant.run().outcomes) == {"accepted": 3, "stale": 1}
+    assert merchant.product(edited[0])["title"] == "Edited in the shop"
 
 
 def test_a_released_change_that_nobody_wants_any_more_is_not_sent(open_shop: Any) -> None:

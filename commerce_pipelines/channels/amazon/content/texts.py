@@ -31,6 +31,7 @@ from ....core.errors import (
     CredentialError,
     PermanentError,
     ProtocolError,
+    RateLimited,
     RecordError,
     SettingsError,
     TransientError,
@@ -39,6 +40,7 @@ from ....core.legible import decode_json, one_word
 from ....core.words import Words
 from ....domain.content.fields import IMAGES, PRICE, Limit, base_of
 from ....domain.content.listings import (
+    GONE,
     ContentOutcome,
     PictureSource,
     SentChange,
@@ -46,7 +48,7 @@ from ....domain.content.listings import (
 )
 from ...http.call import MOST_CODES
 from ...http.session import Repeat, Response
-from ...product_content import Content, build_outcome, judge_before_writing
+from ...product_content import Content, FreshListings, build_outcome
 from ..api.api import MEANINGS, Api, decode, errors, items_path
 from ..api.payloads import Issue, ItemSearchResults, Submission
 from .definitions import ProductTypes
@@ -145,32 +147,27 @@ class AmazonContent(Content):
         by_sku: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_sku[change.listing.key].append(change)
-        skus = list(by_sku)
-        for start in range(0, len(skus), PAGE_SIZE):
-            some = skus[start : start + PAGE_SIZE]
-            now = {listing.key: listing for listing in self.reread([by_sku[sku][0].listing for sku in some])}
-            for sku in some:
-                yield from self._change_listing(sku, by_sku[sku], now.get(sku), pictures)
+        groups = {sku: [own[0].listing] for sku, own in by_sku.items()}
+        fresh = FreshListings("Amazon", lambda some, _: self.reread(some), self._api.clock, groups, PAGE_SIZE)
+        for sku, own in by_sku.items():
+            yield from self._change_listing(sku, own, fresh, pictures)
 
     def _change_listing(
-        self, sku: str, changes: Sequence[SentChange], now: ShownListing | None, pictures: PictureSource
+        self, sku: str, changes: Sequence[SentChange], fresh: FreshListings, pictures: PictureSource
     ) -> Iterator[ContentOutcome]:
         """The changes of one SKU: a preview and a patch for each marketplace that any of them is about."""
         due: dict[tuple[str, str, str], list[Ready]] = defaultdict(list)
         for change in changes:
-            shown = now if now is not None and f"at/{change.field}" in now.reference else None
-            ready: Ready | ContentOutcome | None = judge_before_writing(
-                change, shown, "Amazon does not show this listing there any more.",
-                "The listing was changed on Amazon since it was read.",
-            )  # fmt: skip
+            ready: Ready | ContentOutcome | None = _judge(change, fresh)
+            shown = fresh.find(sku)
             if shown is not None and ready is None:
                 ready = self._make_ready(change, shown, pictures)
             if isinstance(ready, ContentOutcome):
                 yield ready
             elif shown is not None and ready is not None:
                 due[find_place(shown, change.field)].append(ready)
-        for (place, tag, product_type), some in due.items():
-            yield from self._send_valid(sku, place, tag, product_type, some)
+        for where, some in due.items():
+            yield from self._send_valid(sku, where, some, fresh)
 
     def _make_ready(self, change: SentChange, now: ShownListing, source: PictureSource) -> Ready | ContentOutcome:
         """The patches of a change, its pictures put where Amazon can fetch them; its outcome where that fails."""
@@ -200,14 +197,22 @@ class AmazonContent(Content):
         return Ready(change, patches, "", placed)
 
     def _send_valid(
-        self, sku: str, place: str, tag: str, product_type: str, changes: list[Ready]
+        self, sku: str, where: tuple[str, str, str], changes: list[Ready], fresh: FreshListings
     ) -> Iterator[ContentOutcome]:
         """The changes that a preview finds valid are sent. What its issues name is refused, and the rest is previewed
-        without it; issues that name none of them refuse all."""
+        without it; issues that name none of them refuse all. where: as of `find_place`. A preview may wait for its
+        turn, so the listing is looked at again after it."""
+        place, _, product_type = where
         while changes:
-            body = {"productType": product_type, "patches": [patch for ready in changes for patch in ready.patches]}
+            body = _build_body(product_type, changes)
             issues = _list_issues(self._patch(sku, place, body, preview=True), "VALID")
             if issues is None:
+                moved = {ready.change.key: outcome for ready in changes if (outcome := _judge(ready.change, fresh))}
+                yield from moved.values()
+                changes = [ready for ready in changes if ready.change.key not in moved]
+                if not changes:
+                    return
+                body = _build_body(product_type, changes)
                 issues = _list_issues(self._patch(sku, place, body, preview=False), "ACCEPTED")
                 if issues is None:  # whether buyers see it is seen when it is read again
                     for ready in changes:
@@ -281,8 +286,24 @@ def _read_items(answer: ItemSearchResults) -> list[Item]:
     return items
 
 
+def _judge(change: SentChange, fresh: FreshListings) -> ContentOutcome | None:
+    """Right before a call: the outcome of a change that is not to be made any more, or whose listing cannot be read."""
+    try:
+        return fresh.judge(change.listing.key, change, field_there=f"at/{change.field}")
+    except RateLimited:
+        raise
+    except (TransientError, ProtocolError) as error:
+        return build_outcome(change, "unknown", "failed", str(error), words=error.words)
+
+
+def _build_body(product_type: str, changes: Sequence[Ready]) -> dict[str, object]:
+    return {"productType": product_type, "patches": [patch for ready in changes for patch in ready.patches]}
+
+
 def _list_issues(answer: Response, well: str) -> list[Issue] | None:
     """Why Amazon does not take a patch; None where it does. A warning is no reason."""
+    if answer.status == 404:
+        return [Issue(code=GONE)]
     if answer.status != 200:
         return [Issue(code=error.code, message=error.message) for error in errors(answer)] or [Issue(code="INVALID")]
     submission = decode(answer, Submission)
@@ -300,7 +321,8 @@ def _refuse(ready: Ready, issues: Sequence[Issue]) -> ContentOutcome:
     own = [issue for issue in issues if ready.names & set(issue.attribute_names)] or list(issues)
     code = one_word(own[0].code) or "INVALID"
     others = sorted({one_word(name) for issue in own for name in issue.attribute_names} - ready.names - {""})
-    sentence = f"Amazon refuses the {ready.change.field}: {MEANINGS.get(code, f'code {code}')}"
+    meaning = "the listing is not there any more" if code == GONE else MEANINGS.get(code, f"code {code}")
+    sentence = f"Amazon refuses the {ready.change.field}: {meaning}"
     sentence += f" (attributes {', '.join(others[:MOST_CODES])})." if others else "."
     words = Words("; ".join(issue.message for issue in own))
     return build_outcome(ready.change, "refused", code, sentence, words=words)

@@ -15,11 +15,11 @@ from typing import Any
 from ....core.errors import CredentialError, PermanentError, RateLimited, TransientError
 from ....core.legible import one_word
 from ....core.words import Words
-from ....domain.content.listings import ContentOutcome, SentChange, ShownListing
+from ....domain.content.listings import ContentOutcome, SentChange
 from ....domain.content.pricelists import read_amount
 from ...http.session import Repeat
 from ...http.throttle import BucketStore, Priority
-from ...product_content import build_outcome
+from ...product_content import FreshListings, build_outcome
 from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import MEANINGS, Account, is_passing
@@ -27,24 +27,21 @@ from ..api.revisions import count_again, may_revise
 from ..api.xml import Money
 from . import managed as inventory
 from .payloads import BulkAnswer, StatusRevised
-from .revising import attempt, build_failed
+from .revising import attempt, build_failed, find_item, list_due, mark_ended
 
 STATUSES_A_CALL = 4  # InventoryStatus containers in one call
 BULK = "/sell/inventory/v1/bulk_update_price_quantity"
 
 
-def find_item(listing: ShownListing) -> str:
-    """The item id of a listing, or of the listing that a variation belongs to."""
-    return listing.reference.get("item_id") or listing.key
-
-
-def revise_prices(account: Account, buckets: BucketStore, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
+def revise_prices(
+    account: Account, buckets: BucketStore, changes: Sequence[SentChange], fresh: FreshListings
+) -> Iterator[ContentOutcome]:
     """Set the prices of listings, and of variations of them. What fails for one holds up no other; raises what stops
-    all of them."""
+    all of them. fresh: what the listings show now."""
     classic: list[SentChange] = []
     for change in changes:
         try:
-            outcome = _revise_if_managed(account, buckets, change)
+            outcome = _revise_if_managed(account, buckets, change, fresh)
         except (CredentialError, RateLimited):
             raise
         except (TransientError, PermanentError) as error:
@@ -54,14 +51,20 @@ def revise_prices(account: Account, buckets: BucketStore, changes: Sequence[Sent
         else:
             yield outcome
     for start in range(0, len(classic), STATUSES_A_CALL):
-        some = classic[start : start + STATUSES_A_CALL]
-        yield from attempt(some, _revise_statuses(account, buckets, some))
+        some = yield from list_due(classic[start : start + STATUSES_A_CALL], fresh)
+        if some:
+            yield from attempt(some, _revise_statuses(account, buckets, some))
 
 
-def _revise_if_managed(account: Account, buckets: BucketStore, change: SentChange) -> ContentOutcome | None:
-    """The outcome for a listing that the Inventory API made, or that may not be revised now; None for any other."""
+def _revise_if_managed(
+    account: Account, buckets: BucketStore, change: SentChange, fresh: FreshListings
+) -> ContentOutcome | None:
+    """The outcome for a listing that the Inventory API made, or that may not be revised now, or that moved; None for
+    any other."""
     item_id = find_item(change.listing)
     managed = inventory.find_managed(account, change.listing.skus[0], item_id)
+    if outcome := fresh.judge(item_id, change):
+        return outcome
     if not may_revise(buckets, account.settings.name, item_id, Priority.CONTENT):
         return _build_postponed(change)
     return _revise_offer(account, managed, change) if managed else None
@@ -88,7 +91,7 @@ def _revise_offer(account: Account, managed: inventory.Managed, change: SentChan
 def _refuse(change: SentChange, errors: Sequence[payloads.Error]) -> ContentOutcome:
     code = str(errors[0].error_id) if errors else "unanswered"
     words = Words("; ".join(error.long_message or error.message for error in errors))
-    return build_outcome(change, "refused", code, _explain(code), words=words)
+    return build_outcome(change, "refused", mark_ended(code), _explain(code), words=words)
 
 
 def _revise_statuses(account: Account, buckets: BucketStore, some: Sequence[SentChange]) -> Iterator[ContentOutcome]:
@@ -119,7 +122,7 @@ def _revise_statuses(account: Account, buckets: BucketStore, some: Sequence[Sent
             raise TransientError("eBay failed while it revised a price; it will be tried again later.")
         code = one_word(errors[0].ErrorCode) if errors else "unanswered"
         words = Words("; ".join(error.LongMessage or error.ShortMessage for error in errors))
-        yield build_outcome(left[0], "refused", code, _explain(code), words=words)
+        yield build_outcome(left[0], "refused", mark_ended(code), _explain(code), words=words)
 
 
 def _explain(code: str) -> str:

@@ -12,19 +12,27 @@ ever migrated from one to the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from ....core.errors import CredentialError, PermanentError, ProtocolError, RateLimited, RecordError, TransientError
+from ....core.errors import (
+    CommerceError,
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    RateLimited,
+    RecordError,
+    TransientError,
+)
 from ....core.legible import one_word
 from ....core.words import Words
 from ....domain.content.fields import DESCRIPTION, IMAGES, TITLE
-from ....domain.content.listings import ContentOutcome, PictureSource, SentChange, ShownListing
+from ....domain.content.listings import GONE, ContentOutcome, PictureSource, SentChange, ShownListing
 from ...http.session import Repeat, Response
 from ...http.throttle import BucketStore, Priority
-from ...product_content import build_outcome
+from ...product_content import FreshListings, build_outcome
 from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import MEANINGS, Account, is_passing
@@ -33,7 +41,8 @@ from . import managed as inventory
 from .payloads import Revised
 from .pictures import Arranged, arrange, name_picture
 
-ENDED = frozenset(("17", "291", "21916750"))
+# Trading: the listing is not there, or it has ended; Inventory API: no such item or offer.
+ENDED = frozenset(("17", "291", "21916750", "25710", "25713"))
 NOTHING = Arranged(addresses=(), placed={})
 
 
@@ -51,18 +60,49 @@ class Ready(msgspec.Struct, frozen=True):
         return ContentOutcome(key=self.change.key, status="accepted", pictures=self.pictures.placed)
 
 
+def find_item(listing: ShownListing) -> str:
+    """The item id of a listing, or of the listing that a variation belongs to."""
+    return listing.reference.get("item_id") or listing.key
+
+
+def list_due(
+    changes: Sequence[SentChange], fresh: FreshListings
+) -> Generator[ContentOutcome, None, list[SentChange]]:  # fmt: skip
+    """The changes that are still to be made, as the return value; the outcomes of the others. Raises what stops all
+    listings."""
+    due = []
+    for change in changes:
+        try:
+            outcome = fresh.judge(find_item(change.listing), change, may_be_there=change.field != IMAGES)
+        except RateLimited:
+            raise
+        except (TransientError, ProtocolError) as error:
+            outcome = build_failed(change, error)
+        if outcome is None:
+            due.append(change)
+        else:
+            yield outcome
+    return due
+
+
 def revise(
-    account: Account, buckets: BucketStore, changes: Sequence[SentChange], now: ShownListing, pictures: PictureSource
+    account: Account, buckets: BucketStore, changes: Sequence[SentChange], fresh: FreshListings, pictures: PictureSource
 ) -> Iterator[ContentOutcome]:
-    """Make the changes of one listing, which shows `now`. Raises what stops all of them."""
-    managed = inventory.find_managed(account, now.skus[0], now.key)
+    """Make the changes of one listing, except of its price. fresh: what it shows now, looked at again right before each
+    write. Raises what stops all of them."""
+    changes = yield from list_due(changes, fresh)
+    if not changes:
+        return
+    key = changes[0].listing.key
+    now = fresh.find(key) or changes[0].listing
+    managed = inventory.find_managed(account, now.skus[0], key)
     if managed is not None and (managed.is_grouped or len(now.skus) > 1):
         for change in changes:
             sentence = "The title and description of this listing belong to its group of variations; change them "
             yield build_outcome(change, "refused", "group", f"{sentence}where the group was made.")
         return
     parts = divide([change.field for change in changes]) if managed else [[change.field for change in changes]]
-    if not may_revise(buckets, account.settings.name, now.key, Priority.CONTENT, len(parts)):
+    if not may_revise(buckets, account.settings.name, key, Priority.CONTENT, len(parts)):
         for change in changes:
             sentence = "The listing was revised so often today that the rest is kept for its stock."
             yield build_outcome(change, "unknown", "revision_limit", sentence)
@@ -76,23 +116,48 @@ def revise(
             ready.append(prepared)
 
     def count() -> None:
-        count_again(buckets, account.settings.name, now.key)
+        count_again(buckets, account.settings.name, key)
 
     if managed is None:
-        yield from _revise_classic(account, ready, count) if ready else ()
+        some = yield from _list_still_due(ready, fresh)
+        yield from _revise_classic(account, some, count) if some else ()
         return
     for number, fields in enumerate(parts):
-        some = [part for part in ready if part.field in fields]
-        if number and some:  # the offer as it is after the item was written
-            managed = inventory.find_managed(account, now.skus[0], now.key)
-        if managed is None:
-            for part in some:
-                yield build_outcome(part.change, "unknown", "gone", "eBay does not show the offer of this listing now.")
-        elif some:
+        some = yield from _list_still_due([part for part in ready if part.field in fields], fresh)
+        if some and (number or IMAGES in fields):  # the offer after the item was written, the item after uploads
+            before, managed = managed, inventory.find_managed(account, now.skus[0], key)
+            some = yield from _drop_moved(some, before, managed)
+        if some and managed:
             yield from _revise_managed(account, managed, some, count)
+        if managed is None:
+            return
 
 
-def build_failed(change: SentChange, error: TransientError | PermanentError) -> ContentOutcome:
+def _list_still_due(
+    ready: Sequence[Ready], fresh: FreshListings
+) -> Generator[ContentOutcome, None, list[Ready]]:  # fmt: skip
+    """Right before a write: what was prepared and still is to be made, as `list_due`."""
+    due = yield from list_due([part.change for part in ready], fresh)
+    return [part for part in ready if part.change in due]
+
+
+def _drop_moved(
+    some: Sequence[Ready], before: inventory.Managed, now: inventory.Managed | None
+) -> Generator[ContentOutcome, None, list[Ready]]:  # fmt: skip
+    """Without pictures that were arranged among others than the item has now; nothing where the offer is gone."""
+    left = []
+    for part in some:
+        if now is None:
+            yield build_outcome(part.change, "unknown", "gone", "eBay does not show the offer of this listing now.")
+        elif part.field == IMAGES and now.addresses != before.addresses:
+            sentence = "The pictures of the listing were changed on eBay since they were read."
+            yield build_outcome(part.change, "stale", "moved", sentence)
+        else:
+            left.append(part)
+    return left
+
+
+def build_failed(change: SentChange, error: CommerceError) -> ContentOutcome:
     """The outcome of a change that an error kept from being made."""
     status = "refused" if type(error) is PermanentError else "unknown"
     return build_outcome(change, status, "failed", str(error), words=error.words)
@@ -201,7 +266,7 @@ def _revise_classic(account: Account, some: Sequence[Ready], count: Callable[[],
     words = Words("; ".join(error.LongMessage or error.ShortMessage for error in errors))
     code = one_word(errors[0].ErrorCode) if errors else "unanswered"
     for part in some:
-        yield build_outcome(part.change, "refused", code, _explain_code(part.change, code), words=words)
+        yield build_outcome(part.change, "refused", mark_ended(code), _explain_code(part.change, code), words=words)
 
 
 def _judge(account: Account, part: Ready, answer: Response) -> ContentOutcome:
@@ -209,7 +274,12 @@ def _judge(account: Account, part: Ready, answer: Response) -> ContentOutcome:
         return part.accept()
     errors = inventory.read_errors(account, answer) or [payloads.Error(error_id=400)]
     words, code = Words("; ".join(error.long_message or error.message for error in errors)), str(errors[0].error_id)
-    return build_outcome(part.change, "refused", code, _explain_code(part.change, code), words=words)
+    return build_outcome(part.change, "refused", mark_ended(code), _explain_code(part.change, code), words=words)
+
+
+def mark_ended(code: str) -> str:
+    """The code of a refusal: what is refused because the listing is gone is looked at again when it is shown again."""
+    return GONE if code in ENDED else code
 
 
 def _explain_code(change: SentChange, code: str) -> str:

@@ -11,7 +11,7 @@ fixed-price listings are read: of an auction with bids nothing may change.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,19 +37,16 @@ from ....domain.content.markup import PLAIN_TAGS
 from ....domain.content.pricelists import write_price
 from ...http.session import Repeat
 from ...http.throttle import BucketStore
-from ...product_content import Content, judge_before_writing
+from ...product_content import MOST_FAILED, Content, Failed, FreshListings
 from ..api import trading_payloads as trading
 from ..api.account import RESTARTS, Account
 from .payloads import OneItem, SellerList, ShownItem
 from .pictures import MOST, name_picture
-from .prices import find_item, revise_prices
-from .revising import attempt, build_failed, revise
+from .prices import STATUSES_A_CALL, revise_prices
+from .revising import attempt, find_item, revise
 
 PAGE_SIZE = 200
-# Listings that are read again in one call, right before they are changed: eBay takes 50 SKUs, and what somebody changes
-# there between the reading and the last of the writes is not seen.
-REREAD_AT_ONCE = 25
-MOST_FAILED = 3  # listings that eBay fails to read again before the others are sent; with one more it is eBay itself
+REREAD_AT_ONCE = 25  # listings that are read again in one call, right before they are changed: eBay takes 50 SKUs
 # A fixed-price listing is renewed every month, so each of them ends, as eBay says it, within that time.
 ENDS_WITHIN = timedelta(days=60)
 LIMITS: Mapping[str, Limit] = {  # eBaySvc.xsd: Title, Description
@@ -60,13 +57,16 @@ LIMITS: Mapping[str, Limit] = {  # eBaySvc.xsd: Title, Description
 
 
 class EbayContent(Content):
-    """Texts and pictures of one account. buckets: where revisions are counted, shared by all processes."""
+    """Texts and pictures of one account. buckets: where revisions are counted, shared by all processes. clock: seconds
+    that only grow."""
 
     writes_stock = True
     settles_after = timedelta(minutes=15)
 
-    def __init__(self, account: Account, buckets: BucketStore, now: Callable[[], datetime]) -> None:
-        self._account, self._buckets, self._now = account, buckets, now
+    def __init__(
+        self, account: Account, buckets: BucketStore, now: Callable[[], datetime], clock: Callable[[], float]
+    ) -> None:
+        self._account, self._buckets, self._now, self._clock = account, buckets, now, clock
 
     def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
         currency = self._account.settings.home.currency
@@ -100,10 +100,8 @@ class EbayContent(Content):
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
         return self._read_now(listings, None)
 
-    def _read_now(
-        self, listings: Sequence[ShownListing], failed: dict[str, TransientError] | None
-    ) -> Iterator[ShownListing]:
-        """failed: takes the error of each item that eBay fails to read, MOST_FAILED at most; None to raise the first.
+    def _read_now(self, listings: Sequence[ShownListing], failed: Failed | None) -> Iterator[ShownListing]:
+        """failed: takes the error of each item that eBay fails to read; None to raise the first.
 
         A list may leave something out, as variations with other SKUs: what is known of an item and not in the list is
         read with the whole item."""
@@ -128,7 +126,7 @@ class EbayContent(Content):
                 yield from [row for row in self._read_item(item_id) if row.key in keys[item_id]]
             except RateLimited:
                 raise
-            except TransientError as error:
+            except (TransientError, ProtocolError) as error:
                 if failed is None or len(failed) >= MOST_FAILED:
                     raise
                 failed[item_id] = error
@@ -163,23 +161,21 @@ class EbayContent(Content):
         by_item: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_item[find_item(change.listing)].append(change)
-        items, failed = list(by_item), dict[str, TransientError]()
-        for start in range(0, len(items), REREAD_AT_ONCE):
-            some = [by_item[item_id] for item_id in items[start : start + REREAD_AT_ONCE]]
-            listings = [change.listing for own in some for change in own]
-            now = {listing.key: listing for listing in self._read_now(listings, failed)}
-            prices: list[SentChange] = []
-            for own in some:
-                if error := failed.get(find_item(own[0].listing)):
-                    yield from (build_failed(change, error) for change in own)
-                    continue
-                due = yield from _list_due(own, now)
-                prices += [change for change in due if change.field == PRICE]
-                if others := [change for change in due if change.field != PRICE]:
-                    shown = now[others[0].listing.key]
-                    yield from attempt(others, revise(self._account, self._buckets, others, shown, pictures))
-            if prices:
-                yield from attempt(prices, revise_prices(self._account, self._buckets, prices))
+        groups = {item_id: [change.listing for change in own] for item_id, own in by_item.items()}
+        fresh = FreshListings("eBay", self._read_now, self._clock, groups, REREAD_AT_ONCE)
+        prices: list[SentChange] = []
+        for own in by_item.values():
+            prices += [change for change in own if change.field == PRICE]
+            if others := [change for change in own if change.field != PRICE]:
+                yield from attempt(others, revise(self._account, self._buckets, others, fresh, pictures))
+            while len(prices) >= STATUSES_A_CALL:  # told soon after they were looked at
+                yield from self._send_prices(prices[:STATUSES_A_CALL], fresh)
+                prices = prices[STATUSES_A_CALL:]
+        yield from self._send_prices(prices, fresh)
+
+    def _send_prices(self, prices: Sequence[SentChange], fresh: FreshListings) -> Iterator[ContentOutcome]:
+        if prices:
+            yield from attempt(prices, revise_prices(self._account, self._buckets, prices, fresh))
 
     def _read_page(self, number: int, now: datetime, skus: Sequence[str] = ()) -> SellerList:
         """One page of the listings, of those with these SKUs if any are named."""
@@ -196,24 +192,6 @@ class EbayContent(Content):
             repeat=Repeat.STATE,
         )
         return trading.read_answer(root, SellerList, "GetSellerList")
-
-
-def _list_due(
-    changes: Sequence[SentChange], now: Mapping[str, ShownListing]
-) -> Generator[ContentOutcome, None, list[SentChange]]:  # fmt: skip
-    """The changes that are still to be made, as the return value; the outcomes of the others. now: what the listings
-    and their variations show, by key."""
-    due = []
-    for change in changes:
-        outcome = judge_before_writing(
-            change, now.get(change.listing.key), "eBay does not show this listing any more.",
-            "The listing was changed on eBay since it was read.", may_be_there=change.field != IMAGES,
-        )  # fmt: skip
-        if outcome is None:
-            due.append(change)
-        else:
-            yield outcome
-    return due
 
 
 def _convert(raw: dict[str, Any]) -> ShownItem | None:

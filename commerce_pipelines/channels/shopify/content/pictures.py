@@ -34,8 +34,11 @@ class ProductPictures:
     def __init__(self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None]) -> None:
         self._graphql, self._session, self._sleep = graphql, session, sleep
 
-    def place(self, change: SentChange, pictures: PictureSource) -> ContentOutcome:
-        """Upload what the listing does not show yet and put it there."""
+    def place(
+        self, change: SentChange, pictures: PictureSource, judge: Callable[[], ContentOutcome | None]
+    ) -> ContentOutcome:
+        """Upload what the listing does not show yet and put it there. judge: asked after the uploads, which take a
+        while, for the outcome of a change that is not to be made any more."""
         due = [slot for slot in change.slots if not slot.kept]
         sources = {}
         for slot in due:
@@ -49,6 +52,8 @@ class ProductPictures:
                 return ContentOutcome(key=change.key, status="stale", code=error.code, message=error.message)
             except _Refused as refused:
                 return _refuse(change, "UPLOAD", "Shopify refuses the upload of a picture.", refused.words)
+        if outcome := judge():
+            return outcome
         placed, errors = self._put(change, due, sources)
         if errors:
             return _refuse(

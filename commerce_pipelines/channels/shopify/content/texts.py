@@ -22,6 +22,7 @@ from ....core.errors import (
     ProtocolError,
     RateLimited,
     RecordError,
+    TransientError,
     UnknownOutcome,
 )
 from ....core.legible import decode_json
@@ -47,7 +48,7 @@ from ....domain.content.listings import (
 )
 from ....domain.content.pricelists import read_amount
 from ...http.session import HttpSession, Repeat
-from ...product_content import Content, build_outcome, judge_before_writing
+from ...product_content import Content, FreshListings, build_outcome
 from ..api.graphql import GraphQL
 from ..api.pages import PageSizes
 from .payloads import (
@@ -75,9 +76,10 @@ class ShopifyContent(Content):
     """What the products of one shop show."""
 
     def __init__(
-        self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None], locales: Sequence[str] = ()
-    ) -> None:
-        self._graphql, self._locales = graphql, locales
+        self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None], clock: Callable[[], float],
+        locales: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self._graphql, self._clock, self._locales = graphql, clock, locales
         self._all, self._some = build_queries(locales)
         self._pictures = ProductPictures(graphql, session, sleep)
         self._sizes = PageSizes(graphql, FIRST_PRODUCTS)
@@ -122,43 +124,41 @@ class ShopifyContent(Content):
         by_product: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_product[change.listing.reference["product_id"]].append(change)
-        ids = list(by_product)
-        for start in range(0, len(ids), AT_ONCE):
-            group = [change for gid in ids[start : start + AT_ONCE] for change in by_product[gid]]
-            now = {listing.key: listing for listing in self.reread([change.listing for change in group])}
-            for gid in ids[start : start + AT_ONCE]:
-                yield from self._change_product(gid, by_product[gid], now, pictures)
+        groups = {gid: [change.listing for change in own] for gid, own in by_product.items()}
+        fresh = FreshListings("Shopify", lambda some, _: self.reread(some), self._clock, groups, AT_ONCE)
+        for gid, own in by_product.items():
+            yield from self._change_product(gid, own, fresh, pictures)
 
     def _change_product(
-        self, gid: str, changes: Sequence[SentChange], now: Mapping[str, ShownListing], pictures: PictureSource
+        self, gid: str, changes: Sequence[SentChange], fresh: FreshListings, pictures: PictureSource
     ) -> Iterator[ContentOutcome]:
         """The changes of one product; at most one call for what its variants share and one for its variants.
         Translations come last, because a changed text makes them outdated."""
-        due = []
         changing = {change.field for change in changes}
-        for change in changes:
-            outcome = judge_before_writing(
-                change, now.get(change.listing.key), "Shopify does not show this product any more.",
-                "The product was changed on Shopify since it was read.",
-                may_be_there=not (locale_of(change.field) and base_of(change.field) in changing),
-            )  # fmt: skip
-            if outcome is None:
-                due.append(change)
-            else:
-                yield outcome
-        yield from self._attempt(self._update_product, gid, [change for change in due if change.field in _OF_PRODUCT])
-        yield from self._attempt(self._update_variants, gid, [change for change in due if change.field in OF_VARIANT])
-        translated = [change for change in due if locale_of(change.field)]
-        yield from self._attempt(partial(register, self._graphql), gid, translated)
-        for change in due:
-            if change.field == IMAGES:
-                yield from self._attempt(partial(self._put_pictures, pictures), gid, [change])
+        # Judged before its text changes: Shopify shows none of an outdated one afterwards.
+        outdated = [change for change in changes if locale_of(change.field) and base_of(change.field) in changing]
+        judged = {change.key: _judge(gid, change, fresh, may_be_there=False) for change in outdated}
+        calls: list[tuple[Any, list[SentChange]]] = [
+            (self._update_product, [change for change in changes if change.field in _OF_PRODUCT]),
+            (self._update_variants, [change for change in changes if change.field in OF_VARIANT]),
+            (partial(register, self._graphql), [change for change in changes if locale_of(change.field)]),
+            (partial(self._put_pictures, pictures, fresh), [change for change in changes if change.field == IMAGES]),
+        ]
+        for call, some in calls:
+            due = []
+            for change in some:
+                outcome = judged[change.key] if change.key in judged else _judge(gid, change, fresh)
+                if outcome is None:
+                    due.append(change)
+                else:
+                    yield outcome
+            yield from self._attempt(call, gid, due)
 
     def _put_pictures(
-        self, pictures: PictureSource, gid: str, changes: Sequence[SentChange]
+        self, pictures: PictureSource, fresh: FreshListings, gid: str, changes: Sequence[SentChange]
     ) -> Iterator[ContentOutcome]:
         for change in changes:
-            yield self._pictures.place(change, pictures)
+            yield self._pictures.place(change, pictures, partial(_judge, gid, change, fresh))
 
     def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
         """Only pictures are ever pending."""
@@ -251,6 +251,16 @@ def _build_variant(gid: str, changes: Sequence[SentChange]) -> dict[str, Any]:
         else:
             item[_OF_VARIANT[change.field]] = change.after or None
     return {**variant, "inventoryItem": item} if item else variant
+
+
+def _judge(gid: str, change: SentChange, fresh: FreshListings, *, may_be_there: bool = True) -> ContentOutcome | None:
+    """Right before a call: the outcome of a change that is not to be made any more, or whose product cannot be read."""
+    try:
+        return fresh.judge(gid, change, may_be_there=may_be_there)
+    except RateLimited:
+        raise
+    except (TransientError, ProtocolError) as error:
+        return build_outcome(change, "unknown", "failed", str(error), words=error.words)
 
 
 def _read_product(raw: msgspec.Raw, locales: Sequence[str], shop: Shop) -> Iterator[ShownListing]:

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from commerce_pipelines.channels import product_content
 from commerce_pipelines.channels.amazon.channel import AmazonChannel
+from commerce_pipelines.channels.amazon.content.texts import PAGE_SIZE
 from commerce_pipelines.core.errors import SettingsError, TransientError
 from commerce_pipelines.domain.content.fields import Limit
 from commerce_pipelines.domain.content.listings import ContentOutcome, SentChange, ShownListing
 from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
 from commerce_sandbox.amazon.places import DE, FR, PL
-from commerce_sandbox.server import Fault, Reply
+from commerce_sandbox.server import Call, Fault, Reply
 
 from ..contract import Clock, Recorded, connect, judged
 
@@ -188,6 +190,40 @@ def test_a_title_that_moved_meanwhile_is_left_alone(world: World) -> None:
     [outcome] = world.channel.content.send([change], MemoryPictures())
     assert (outcome.status, outcome.code) == ("refused", "gone")
     assert world.patches() == []
+
+
+def test_a_title_that_moves_while_a_preview_waits_for_its_turn_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product_content, "MOST_AGE", PREVIEWS_APART)
+
+    def meet(call: Call) -> bool:
+        if call.method == "PATCH":
+            world.offer.shown[DE.id] = "Edited on Amazon"
+            world.clock.passed += PREVIEWS_APART
+        return False
+
+    world.amazon.faults.append(Fault(match=meet))
+    outcome = world.send(title="Wasserkessel", description="Für Tee.")
+    assert (outcome["title"].status, outcome["title"].shown) == ("stale", "Edited on Amazon")
+    assert outcome["description"].status == "accepted"
+    assert world.patches() == [("VALIDATION_PREVIEW", DE.id), ("", DE.id)]
+    assert (DE.id, "de_DE", "Wasserkessel") not in {(*key, text) for key, text in world.texts(NAME).items()}
+
+
+def test_a_listing_that_amazon_fails_to_read_again_holds_up_no_other(world: World) -> None:
+    listings = [row for page in world.channel.content.read() for row in page]
+    changes = [
+        SentChange(key=row.key, token=row.key, listing=row, field="title", before=row.values["title"], after="Kettle")
+        for row in listings
+    ]
+    assert len(changes) > PAGE_SIZE
+    world.amazon.faults.append(Fault(
+        match=lambda call: call.parameter("identifiers").startswith(f"{changes[0].key},"), times=99, status=500
+    ))  # fmt: skip
+    outcomes = [answer.status for answer in world.channel.content.send(changes, MemoryPictures())]
+    assert outcomes[:PAGE_SIZE] == ["unknown"] * PAGE_SIZE
+    assert set(outcomes[PAGE_SIZE:]) == {"accepted"}
 
 
 def test_a_text_is_taken_away_where_it_shall_be_empty(world: World) -> None:

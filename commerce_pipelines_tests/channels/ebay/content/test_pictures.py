@@ -128,7 +128,7 @@ def test_an_item_with_other_pictures_than_its_listing_is_left_alone(ebay: EbaySt
     [outcome] = place(shop, listing, source, [picture])
     assert (outcome.status, outcome.code, writes(ebay)) == ("refused", "pictures_differ", [])
     ebay.faults.append(Fault(
-        match=lambda call: call.method == "GET" and "/inventory_item/" in call.path, status=200,
+        match=lambda call: call.method == "GET" and "/inventory_item/" in call.path, status=200, times=2,
         body=b'{"product": {"title": "x", "imageUrls": ["https://a.example/1.jpg"]}}',
     ))  # fmt: skip
     [outcome] = place(shop, listing, source, [picture])
