@@ -217,7 +217,9 @@ def _prove(folder: Path, since: date, tell: Callable[[str], None]) -> int:
         answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
         with suppress(ValueError, IndexError):
             channels = json.loads(answer.stdout.strip().splitlines()[-1])["channels"].values()
-            wrong = sum(len(row["missing"]) + (row["money_difference"] != "0.00") for row in channels)
+            wrong = sum(
+                len(row["missing"] + row["on_the_way"]) + (row["money_difference"] != "0.00") for row in channels
+            )
             tell(f"{wrong} wrong so far")
     return wrong
 

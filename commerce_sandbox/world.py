@@ -32,7 +32,7 @@ from .ebay.counter import EbayCounter
 from .editing import shows_amazon, shows_ebay, shows_shop
 from .image_host import SECRET as IMAGES_SECRET
 from .image_host import ImageHostStandIn
-from .odoo import OdooStandIn, demo_database
+from .odoo import OdooStandIn, demo_database, install_oss
 from .sending import Sending, list_events
 from .shopify import ShopifyStandIn
 from .shopify import demo_orders as shopify_orders
@@ -224,6 +224,8 @@ def running() -> Iterator[World]:
     """A world whose servers are stopped at the end, whatever happens."""
     with ExitStack() as stack:
         start = stack.enter_context
-        odoo = start(OdooStandIn(demo_database(CATALOGUE)))
+        database = demo_database(CATALOGUE)
+        install_oss(database)
+        odoo = start(OdooStandIn(database))
         marketplaces = start(AmazonStandIn()), start(EbayStandIn()), start(ShopifyStandIn())
         yield World(*marketplaces, odoo, start(ImageHostStandIn()))

@@ -103,9 +103,10 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
 def trace(channel: str, order_id: str, personal: bool, page: Path | None, as_of: datetime | None) -> None:
     """Tell the story of one order, with its returns and refunds.
 
-    Answers received, decisions and why, records in Odoo, what waits. ORDER_ID may also be the id of a return or refund,
-    or of goods that go to the marketplace's own warehouses: a transfer of Odoo's, a shipment, a plan, a removal order.
-    The page also shows what each answer of the marketplace changed; the UI has it under /orders/CHANNEL/ORDER_ID.
+    Answers received, decisions and why, records in Odoo, what waits. ORDER_ID may also be the number that people see,
+    as Shopify's #1001, the id of a return or refund, or of goods that go to the marketplace's own warehouses: a
+    transfer of Odoo's, a shipment, a plan, a removal order. The page also shows what each answer of the marketplace
+    changed; the UI has it under /orders/CHANNEL/ORDER_ID.
     """
     from ..flows.lineage import trace as story
 

@@ -7,13 +7,13 @@ how they are shown (report.py, report_figures.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..channels.settings import ChannelSettings
-from ..domain.sales.completeness import Completeness
+from ..domain.sales.completeness import Completeness, add_up, set_aside
 from ..resources.connections import Connections
 from .terminal import progress
 
@@ -43,6 +43,20 @@ class Proofs(msgspec.Struct, kw_only=True):
         others = (*self.refunds_out.values(), *self.invoices.values())
         proofs: tuple[Any, ...] = (*self.orders.values(), *refunds, *deliveries, *others)
         return all(proof.complete for proof in proofs)
+
+
+def leave_out_new(proofs: Proofs, since: datetime) -> Proofs:
+    """The proofs in which no order or refund that is younger than `since` is missing: it is on the way."""
+
+    def renew(refunded: Refunded) -> Refunded:
+        days = {group: set_aside(proof, since) for group, proof in refunded.days.items()}
+        return msgspec.structs.replace(refunded, whole=add_up(days.values()), days=days)
+
+    return msgspec.structs.replace(
+        proofs,
+        orders={name: set_aside(proof, since) for name, proof in proofs.orders.items()},
+        refunds={name: renew(refunded) for name, refunded in proofs.refunds.items()},
+    )
 
 
 def prove(connections: Connections, spans: Mapping[str, tuple[date, date]]) -> Proofs:

@@ -14,13 +14,13 @@ import click
 
 from ..core.errors import SettingsError
 from ..domain.money import write_totals
-from ..domain.sales.completeness import Completeness
+from ..domain.sales.completeness import RUN_GRACE, Completeness
 from ..resources.connections import open_connections
 from ..settings import file as settings_file
 from .backfill import advice
 from .channels import NO_CHANNEL
 from .orders import days
-from .proofs import Proofs, prove
+from .proofs import Proofs, leave_out_new, prove
 from .report_figures import (
     INVOICES,
     REFUNDED,
@@ -75,7 +75,8 @@ def report(
 
     Where the pipelines invoice: also that what is invoiced is what the channel took. Where they pay back: also that
     people's credit notes are paid back. Reads the channels and Odoo now. Exits 1 if an order, a delivery, a refund or a
-    credit note is missing or a minor unit differs.
+    credit note is missing or a minor unit differs. What is less than an hour old and not there yet is on the way, and
+    nothing is missing then.
     """
     connections = open_connections(settings_file.load())
     if not connections.settings.channels:
@@ -83,7 +84,7 @@ def report(
     wanted = [connections.settings.channel(name) for name in channels] or connections.settings.channels
     now = connections.instruments.now()
     spans = {channel.name: days(channel, start, end, back=DAYS_BACK, now=now) for channel in wanted}
-    proofs = prove(connections, spans)
+    proofs = leave_out_new(prove(connections, spans), now - RUN_GRACE)
     show(proofs, by_day=by_day, as_json=as_json)
     sys.exit(0 if proofs.complete else 1)
 
@@ -94,6 +95,7 @@ def show(proofs: Proofs, *, by_day: bool = False, as_json: bool = False) -> None
         _show_money("Every paid order, channel against Odoo", ("orders", "in Odoo"), proofs.orders)
     for name, proof in proofs.orders.items():
         _tell_ids(name, "missing", proof.missing)
+        _tell_ids(name, "on the way", proof.on_the_way)
         _tell_ids(name, "surplus", proof.surplus)
         if proof.missing:
             say(f"{name}: {advice(name, *proofs.spans[name])}")
@@ -116,18 +118,19 @@ def _show_refunds(proofs: Proofs) -> None:
             name, "refunded before anything was sent, so that the order was reduced:", proofs.refunds[name].reduced
         )
         _tell_ids(name, "refunds missing:", proof.missing)
+        _tell_ids(name, "refunds on the way:", proof.on_the_way)
         _tell_ids(name, "credit notes without a refund:", proof.surplus)
         if proof.missing:
             say(f"{name}: {advice(name, *proofs.spans[name], flow='returns')}")
 
 
 def _show_money(title: str, what: tuple[str, str], proofs: Mapping[str, Completeness]) -> None:
-    headings = ("channel", *what, "exceptions", "missing", "money there", "money in Odoo", "difference")
+    headings = ("channel", *what, "exceptions", "on the way", "missing", "money there", "money in Odoo", "difference")
     rows = [
         (
             name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
-            str(len(proof.missing)), write_totals(proof.channel_total), write_totals(proof.odoo_total),
-            proof.money_difference,
+            str(len(proof.on_the_way)), str(len(proof.missing)), write_totals(proof.channel_total),
+            write_totals(proof.odoo_total), proof.money_difference,
         )
         for name, proof in proofs.items()
     ]  # fmt: skip

@@ -40,6 +40,7 @@ def summarise(proofs: Proofs) -> str:
             "sale_orders_in_odoo": proof.sale_orders_in_odoo,
             "exceptions": proof.exceptions,
             "missing": list(proof.missing),
+            "on_the_way": list(proof.on_the_way),
             "money_difference": proof.money_difference,
             "surplus": list(proof.surplus),
             "money_difference_by_currency": {
@@ -184,6 +185,7 @@ def _describe_refunds(proof: Completeness) -> Figures:
         "credit_notes_in_odoo": proof.sale_orders_in_odoo,
         "refund_exceptions": proof.exceptions,
         "refunds_missing": list(proof.missing),
+        "refunds_on_the_way": list(proof.on_the_way),
         "credit_notes_surplus": list(proof.surplus),
         "refund_money_difference": proof.money_difference,
     }

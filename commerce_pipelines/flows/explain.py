@@ -27,6 +27,7 @@ from ..resources.connections import Connections
 from ..warehouse.landing.samples import read_record
 from .lineage import trace
 from .orders.trace import Event
+from .returns.trace import order_of
 
 LONGEST = 200  # characters of a value
 MOST_FIELDS = 1_000  # of one answer
@@ -65,6 +66,7 @@ def explain(
     and come here by then, without how things stand now. Raises PermanentError for an order that was never seen, or not
     by then; SettingsError for an unknown channel."""
     connections.settings.channel(name)
+    order_id = order_of(connections, name, order_id) or order_id
     events = trace(connections, name, order_id, personal=personal)
     if as_of is not None:
         events = [event for event in events if event.at is not None and event.at <= as_of]

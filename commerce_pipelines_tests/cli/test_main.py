@@ -250,7 +250,7 @@ def test_no_channel_yet_is_said(shell: Shell) -> None:
 
 def test_report_proves_and_fails_by_exit_code(shell: Shell) -> None:
     shell.write()
-    for order in demo_orders(3, 1, datetime.now(UTC), CATALOGUE):
+    for order in demo_orders(3, 1, datetime.now(UTC) - timedelta(hours=2), CATALOGUE):
         shell.shop.add(order)
     result = shell("report", "--json")
     assert result.exit_code == 1
@@ -262,6 +262,19 @@ def test_report_proves_and_fails_by_exit_code(shell: Shell) -> None:
     empty = shell("report", "shop_de", "--from", "2025-03-01", "--to", "2025-03-02")
     assert empty.exit_code == 0
     assert "0.00" in empty.output
+
+
+def test_what_was_sold_a_moment_ago_is_on_the_way_and_not_missing(shell: Shell) -> None:
+    shell.write()
+    orders = [*demo_orders(3, 1, datetime.now(UTC), CATALOGUE)]
+    order = next(order for order in orders if order["displayFinancialStatus"] == "PAID" and not order["cancelledAt"])
+    moment = (datetime.now(UTC) - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shell.shop.add(order | {"createdAt": moment, "processedAt": moment, "updatedAt": moment})
+    result = shell("report", "--json")
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.output.splitlines()[-1])["channels"]["shop_de"]
+    assert (len(figures["on_the_way"]), figures["missing"], figures["money_difference"]) == (1, [], "0.00")
+    assert "backfill" not in result.output
 
 
 def test_an_unknown_channel_is_named_with_those_there_are(shell: Shell) -> None:

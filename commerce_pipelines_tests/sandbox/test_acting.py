@@ -12,9 +12,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
 from commerce_pipelines.assets import orders as orders_assets
 from commerce_pipelines.assets.common import RANGE_END, RANGE_START
+from commerce_pipelines.cli.main import main
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.section import Secret
 from commerce_pipelines.definitions import build_defs
@@ -146,3 +148,25 @@ def test_the_demo_s_folder_lets_every_command_work(newcomer: Newcomer, tmp_path:
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
     settings = settings_file.load(tmp_path / "commerce.yaml", environment)
     assert [channel.name for channel in settings.channels] == list(sandbox.LANES)
+
+
+def test_the_commands_work_on_the_demo(newcomer: Newcomer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a newcomer types in its folder; nothing is wrong there that is not wrong on purpose."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COMMERCE_CONFIG", raising=False)
+    preparing.write_settings(newcomer.world, tmp_path)
+    order = newcomer.buy(SHOP, 1)
+    assert newcomer.bring_orders(SHOP)
+
+    def type_in(line: str) -> str:
+        result = CliRunner().invoke(main, line.split())
+        assert result.exit_code == 0, (line, result.output)
+        return result.output
+
+    assert "✗" not in type_in("check")
+    assert order.total in type_in(f"trace {SHOP} {order.reference}")  # as the shop's page calls it
+    assert "on the way" in type_in(f"report {SHOP}")
+    for line in ("exceptions list", "channels list", "limits", "audit", "drift", f"plan {SHOP}"):
+        assert type_in(line)
+    for part in ("inventory", "shipments", "refunds"):
+        assert type_in(f"{part} plan {SHOP}")

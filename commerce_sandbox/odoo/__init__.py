@@ -3,7 +3,7 @@
 What belongs here: nothing but the package. What does not: the models (its modules).
 """
 
-from .merchant import demo_database
+from .merchant import demo_database, install_oss
 from .server import OdooStandIn
 
-__all__ = ["OdooStandIn", "demo_database"]
+__all__ = ["OdooStandIn", "demo_database", "install_oss"]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from ..catalogue import REDUCED_RATE, Article
 from .founding import create_database, tax_of
 from .orm import Database, Env
-from .records import create
+from .records import assign_xmlid, create
 
 TEAMS = ("Amazon", "eBay", "Shopify")
 AWAY = "FBA"  # the warehouse that a marketplace ships from
@@ -21,6 +21,15 @@ ARCHIVED, NOT_FOR_SALE, DUPLICATE = "OLD-ARCHIVED", "NOT-FOR-SALE", "DUPLICATE-1
 SCARCE = "TMB-ISO-450"  # the article that the demo's orders sell out
 KIT = ("KIT-MORNING", "Morning Kit: French Press and two Mugs", "79.90",
        (("FRP-GLS-350", 1), ("MUG-STN-350-BL", 2)))  # fmt: skip
+
+
+def install_oss(db: Database) -> None:
+    """What Odoo's module EU One Stop Shop brings, as far as taxes are created with it."""
+    env = Env(db, 1, {"lang": "en_US"}, sudo=True)
+    [tag] = create(env, "account.account.tag", [{"name": "OSS", "applicability": "taxes"}])
+    assign_xmlid(env, "l10n_eu_oss.tag_oss", "account.account.tag", tag)
+    create(env, "ir.module.module", [{"name": "l10n_eu_oss", "state": "installed"}])
+    db.commit()
 
 
 def demo_database(catalogue: Sequence[Article], now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Database:

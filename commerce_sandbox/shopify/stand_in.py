@@ -26,9 +26,9 @@ MOST_POINTS = 1_000
 STATIC_TOKEN = "shpat_sandbox"
 TOKEN_LIFE = timedelta(seconds=86_399)
 SCOPES = frozenset(
-    ("read_orders", "write_orders", "read_all_orders", "read_customers", "read_products", "write_products",
-     "read_files", "write_files", "read_translations", "write_translations", "read_inventory", "write_inventory",
-     "read_locations",
+    ("read_orders", "write_orders", "read_all_orders", "read_returns", "read_customers", "read_products",
+     "write_products", "read_files", "write_files", "read_translations", "write_translations", "read_inventory",
+     "write_inventory", "read_locations",
      "read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders")
 )  # fmt: skip
 NEEDED = {

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
 from ..money import to_decimal
 
+RUN_GRACE = timedelta(hours=1)  # how long a run for landed answers, and the next run after a failure, may take
+
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """One order that must be in Odoo. total: minor units that the seller is owed. collected: tax that others remit."""
+    """One order that must be in Odoo. total: minor units that the seller is owed. collected: tax that others remit.
+    placed_at: where the channel was asked."""
 
     order_id: str
     currency: str
     total: int
     collected: int = 0
+    placed_at: datetime | None = None
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +44,7 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
 
     absent: claimed, neither confirmed in Odoo nor waiting in the exceptions. surplus: confirmed in Odoo, not claimed.
     collected: tax that the channel collects and remits itself, per currency; buyers paid total + collected.
+    on_the_way: ids that `set_aside` took out.
     """
 
     orders_in_channel: int
@@ -52,6 +58,7 @@ class Completeness(msgspec.Struct, frozen=True, kw_only=True):
     collected: dict[str, int]
     explained: dict[str, int] = {}
     flagged: int = 0
+    on_the_way: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -111,6 +118,24 @@ def compare(
     )
 
 
+def set_aside(proof: Completeness, since: datetime) -> Completeness:
+    """The proof without the absent orders that were placed after `since`: the next runs bring them. Their money counts
+    on neither side."""
+    new = [claim for claim in proof.absent if claim.placed_at is not None and claim.placed_at > since]
+    money = _add_totals(new)
+    collected: Counter[str] = Counter()
+    for claim in new:
+        collected[claim.currency] += claim.collected
+    return msgspec.structs.replace(
+        proof,
+        absent=tuple(claim for claim in proof.absent if claim not in new),
+        on_the_way=tuple(claim.order_id for claim in new),
+        channel_total={key: minor - money[key] for key, minor in proof.channel_total.items()},
+        difference={key: minor - money[key] for key, minor in proof.difference.items()},
+        collected={key: left for key, minor in proof.collected.items() if (left := minor - collected[key])},
+    )
+
+
 def _is_same_total(claim: Claim | None, sale: Booked | None) -> bool:
     return claim is not None and sale is not None and (claim.total, claim.currency) == (sale.total, sale.currency)
 
@@ -139,6 +164,7 @@ def add_up(proofs: Iterable[Completeness]) -> Completeness:
         collected=_sum_parts(day.collected for day in days),
         explained=_sum_parts(day.explained for day in days),
         flagged=sum(day.flagged for day in days),
+        on_the_way=tuple(order_id for day in days for order_id in day.on_the_way),
     )
 
 

@@ -11,11 +11,10 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from ...core.topics import Topic
-from ...domain.sales.completeness import add_up
+from ...domain.sales.completeness import RUN_GRACE, add_up
 from ...resources.connections import Connections
 from .prove import Proof
 
-RUN_GRACE = timedelta(hours=1)  # how long a run for landed answers, and the next run after a failure, may take
 LOOK_BACK = timedelta(days=7)  # failed runs have already caused alerts about older answers
 
 

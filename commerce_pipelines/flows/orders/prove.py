@@ -138,7 +138,13 @@ def _ask(
     return [
         (
             business_day(total.placed_at, zone),
-            Claim(order_id=total.order_id, currency=total.currency, total=total.total, collected=total.collected),
+            Claim(
+                order_id=total.order_id,
+                currency=total.currency,
+                total=total.total,
+                collected=total.collected,
+                placed_at=total.placed_at,
+            ),
         )
         for total in connections.channel(name).orders.totals(window)
         if total.status is OrderStatus.PAID

@@ -24,7 +24,7 @@ from ...core.topics import Topic
 from ...domain.orders.order import business_day
 from ...domain.returns.outcomes import CreditAction
 from ...domain.returns.records import RefundState, ReturnState
-from ...domain.sales.completeness import SOLD, Booked, Claim, Completeness, add_up, compare
+from ...domain.sales.completeness import RUN_GRACE, SOLD, Booked, Claim, Completeness, add_up, compare
 from ...resources.connections import Connections
 from ..intake.answers import read_answer
 from ..intake.pull import window_of
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 NO_NOTE_DUE = frozenset((str(CreditAction.NOT_DUE), str(CreditAction.NOT_DONE), NOT_A_SALE, NEVER_SOLD))
 IN_ODOO = frozenset(("draft", "posted"))
 RECEIPT_GRACE = timedelta(days=2)  # how long after the channel received goods Odoo may not have received them
-RUN_GRACE = timedelta(hours=1)  # how long a run for landed answers, and the next run after a failure, may take
 LOOK_BACK = timedelta(days=7)  # failed runs have already caused alerts about older answers
 
 
@@ -145,7 +144,9 @@ def _ask(connections: Connections, name: str, start: date, end: date, now: datet
         except RecordError:
             continue
         if refund.state is RefundState.DONE and refund.total:
-            claim = Claim(order_id=refund.refund_id, currency=refund.currency, total=refund.total)
+            claim = Claim(
+                order_id=refund.refund_id, currency=refund.currency, total=refund.total, placed_at=refund.created_at
+            )
             claims[refund.refund_id] = (business_day(refund.created_at, zone), claim)
     return claims
 

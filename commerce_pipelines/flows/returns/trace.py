@@ -25,15 +25,18 @@ _WORDS = {Topic.RETURNS: "return", Topic.REFUNDS: "refund"}
 
 
 def order_of(connections: Connections, name: str, record_id: str) -> str:
-    """The order that a return or refund of this id belongs to, '' if none is staged."""
+    """The order that a return or refund of this id belongs to, or the one that people call so, as Shopify's #1001;
+    '' if none is staged, or if several are called so."""
     with connections.warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT order_id FROM commerce.refunds WHERE channel = %(name)s AND refund_id = %(id)s UNION"
-            " SELECT order_id FROM commerce.returns WHERE channel = %(name)s AND return_id = %(id)s LIMIT 1",
+            " SELECT order_id FROM commerce.returns WHERE channel = %(name)s AND return_id = %(id)s UNION"
+            " SELECT order_id FROM commerce.orders WHERE channel = %(name)s AND number = %(id)s AND NOT EXISTS"
+            " (SELECT FROM commerce.orders WHERE channel = %(name)s AND order_id = %(id)s)",
             {"name": name, "id": record_id},
         )
-        row = cursor.fetchone()
-    return row[0] if row else ""
+        rows = cursor.fetchall()
+    return rows[0][0] if len(rows) == 1 else ""
 
 
 def trace(connections: Connections, name: str, order_id: str, *, personal: bool = False) -> list[Event]:

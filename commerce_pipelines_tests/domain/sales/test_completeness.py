@@ -1,6 +1,8 @@
 """The proof of completeness: count, money and ids."""
 
-from commerce_pipelines.domain.sales.completeness import Booked, Claim, compare
+from datetime import UTC, datetime
+
+from commerce_pipelines.domain.sales.completeness import Booked, Claim, compare, set_aside
 
 
 def _make_claims(count: int, total: int = 8_431_27) -> list[Claim]:
@@ -76,3 +78,20 @@ def test_a_difference_that_a_note_explains_is_no_error() -> None:
     assert (proof.complete, proof.missing, proof.surplus, proof.money_difference) == (True, (), (), "0.00")
     assert (proof.flagged, proof.orders_in_channel, proof.sale_orders_in_odoo) == (3, 3, 3)
     assert not compare(claims, booked, set(), {"o1", "gone"}).complete  # one explanation explains its own order alone
+
+
+def test_only_what_is_new_and_absent_is_on_the_way() -> None:
+    since = datetime(2026, 11, 20, 11, tzinfo=UTC)
+    before, after = since, since.replace(minute=1)
+    claims = [
+        Claim(order_id="lost", currency="EUR", total=100, collected=7, placed_at=before),
+        Claim(order_id="new", currency="EUR", total=900, collected=50, placed_at=after),
+        Claim(order_id="there", currency="EUR", total=500, collected=3, placed_at=after),
+        Claim(order_id="undated", currency="SEK", total=40),
+    ]
+    booked = {"there": Booked(order_id="there", currency="EUR", total=499, state="sale")}
+    proof = set_aside(compare(claims, booked, ()), since)
+    assert (proof.missing, proof.on_the_way) == (("lost", "undated"), ("new",))
+    assert proof.difference == {"EUR": 101, "SEK": 40}
+    assert (proof.channel_total["EUR"], proof.collected) == (600, {"EUR": 10})
+    assert set_aside(compare(claims[1:2], {}, ()), since).complete

@@ -9,7 +9,8 @@ import pytest
 
 from commerce_pipelines.assets.complete import complete
 from commerce_pipelines.domain.orders.order import OrderStatus
-from commerce_pipelines.flows.orders.channel_proof import RUN_GRACE, Verdict, red_days, verdict
+from commerce_pipelines.domain.sales.completeness import RUN_GRACE
+from commerce_pipelines.flows.orders.channel_proof import Verdict, red_days, verdict
 from commerce_pipelines.flows.orders.prove import prove
 from commerce_pipelines_tests.doubles.lane import NAME, Lane, later, line, numbered
 
