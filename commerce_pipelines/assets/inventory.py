@@ -3,18 +3,19 @@
 What belongs here: keys, descriptions, metadata, checks. What does not: any rule (flows/, domain/).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
+from ..core.urls import article_page
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, build_table, counts, failures, labels
+from .common import RETRY, build_table, counts, escape_cell, failures, labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,7 +221,7 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..domain.inventory.push_plan import standing
         from ..flows.inventory.inputs import recent_stock
-        from ..flows.inventory.publish import publish
+        from ..flows.inventory.publish import name_listings, publish
 
         started = connections.instruments.clock()
         with failures():
@@ -228,9 +229,12 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
                 connections, name, recent_stock(connections, name),
                 run_id=context.run.run_id, release=config.release, dry_run=config.dry_run,
             )  # fmt: skip
+            rows = done.before.pushes().head(ROWS_SHOWN)
+            titles = name_listings(connections, name, rows["key"].tolist())
         state = standing(done.after.table, done.after.now, deadline)
         seconds = round(connections.instruments.clock() - started, 2)
-        yield dg.MaterializeResult(asset_key=key, metadata=_describe_published(done, state, seconds))
+        figures = {**_describe_published(done, state, seconds), **_describe_difference(name, rows, titles)}
+        yield dg.MaterializeResult(asset_key=key, metadata=figures)
         yield from checks(state, key)
 
     return published_inventory
@@ -263,7 +267,6 @@ def _describe_published(done: "Published", state: "Standing", seconds: float) ->
         "buffer cost (free units not shown)": state.buffer,
         "oldest unpublished change": state.oldest.isoformat() if state.oldest else "none",
         "seconds": seconds,
-        "difference": _build_difference_table(done),
         "before": dg.MetadataValue.md(_draw_spread(done.before.table["believed"], "quantity shown before")),
         "after": dg.MetadataValue.md(_draw_spread(done.after.table["believed"], "quantity shown after")),
     }
@@ -313,8 +316,21 @@ def _draw_spread(quantities: "pd.Series[int]", title: str) -> str:
     return bars(dict(zip(STEPS, steps.tolist(), strict=True)), title)
 
 
-def _build_difference_table(done: "Published") -> dg.MetadataValue:
-    rows = done.before.pushes().head(ROWS_SHOWN)
-    names = ("sku", "location", "believed", "target", "free", "reason")
-    shown = ([row[name] for name in names] for row in rows.to_dict("records"))
-    return build_table(("sku", "location", "shown", "now", "free", "why"), shown)
+def _describe_difference(name: str, rows: "pd.DataFrame", titles: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
+    """rows: of the plan, as many as are shown. titles: by the listing's key."""
+    columns = ("sku", "location", "believed", "target", "free", "reason")
+    shown = [
+        [row["sku"], titles.get(row["key"], ""), *(row[column] for column in columns[1:])]
+        for row in rows.to_dict("records")
+    ]
+    return {
+        "difference": build_table(("sku", "title", "location", "shown", "now", "free", "why"), shown),
+        "histories": _link_articles(name, rows["sku"]),
+    }
+
+
+def _link_articles(channel: str, skus: Iterable[str]) -> dg.MetadataValue:
+    """SKUs as links to what was told and sold of them, each once."""
+    listed = dict.fromkeys(map(str, skus))
+    links = (f"[{escape_cell(sku)}]({article_page(channel, sku)})" for sku in listed)
+    return dg.MetadataValue.md(", ".join(links) or "none")

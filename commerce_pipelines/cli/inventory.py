@@ -84,33 +84,17 @@ def history(channel: str, sku: str, at: datetime | None, hours: int) -> None:
     orders took what was not there. Asks neither Odoo nor a marketplace.
     """
     from ..flows.inventory.history import explain_oversold, look_back
+    from .article_page import COLUMNS, EVENTS, list_events, list_shown
 
     connections = _open_connections(channel)
     minute = at.astimezone() if at else connections.instruments.now()
     story = look_back(connections, channel, sku, minute, timedelta(hours=hours))
-    rows = [
-        (shown.listing.channel, shown.listing.sku,
-         " or ".join([str(shown.pushed.quantity) if shown.pushed else "?", *map(str, shown.perhaps)]),
-         local_time(shown.pushed.started_at, seconds=True) if shown.pushed else "nothing on record",
-         str(shown.pushed.free) if shown.pushed and shown.pushed.free is not None else "?",
-         str(sum(order.units for order in shown.sold)), "?" if shown.left is None else str(shown.left))
-        for shown in story.shown
-    ]  # fmt: skip
-    columns = ("channel", "SKU", "shown", "sent", "free then", "sold since", "units left")
-    show_table(f"{story.code}, {local_time(minute)}", columns, rows, right=columns[2:3] + columns[4:])
+    show_table(f"{story.code}, {local_time(minute)}", COLUMNS, list_shown(story), right=COLUMNS[2:3] + COLUMNS[4:])
     events = [
-        (row.started_at, row.channel, f"told {row.quantity}", f"{row.status}; free {row.free}") for row in story.pushed
-    ] + [
-        (order.placed_at, order.channel, f"sold {order.units}",
-         f"{order.order_id}, {order.status}{', oversold' if order.oversold else ''}; known here "
-         + (local_time(order.seen_at, seconds=True) if order.seen_at else "?"))
-        for order in story.sold
-    ]  # fmt: skip
-    show_table(
-        "", ("when", "channel", "what", "how"),
-        [(local_time(when, seconds=True), *rest) for when, *rest in sorted(events, key=lambda event: event[0])],
-        texts=("how",),
-    )  # fmt: skip
+        (local_time(when, seconds=True), channel_, what, f"{order_id}, {how}" if order_id else how)
+        for when, channel_, what, order_id, how in list_events(story)
+    ]
+    show_table("", EVENTS, events, texts=("how",))
     for sentence in explain_oversold(story):
         say(sentence)
 

@@ -27,57 +27,64 @@ summary{cursor:pointer}
 _LINK = re.compile(r"https?://[^\s<>\"']+\Z")
 
 
+def write_document(title: str, heading: str, parts: Iterable[str]) -> str:
+    """A whole document. parts: HTML in which every text is escaped."""
+    head = (
+        "<!doctype html><html lang=en><head><meta charset=utf-8>",
+        '<meta name=viewport content="width=device-width">',
+        f"<title>{write(title)}</title><style>{_STYLE}</style></head><body><h1>{write(heading)}</h1>",
+    )
+    return "\n".join((*head, *parts, "</body></html>"))
+
+
 def write_page(page: Page) -> str:
     """The whole document. Every text is escaped, because it may come from outside."""
     title = f"{page.channel} {page.order_id}"
     waiting = [event for event in page.events if "waits" in event.what or "flagged" in event.what]
     rest = [event for event in page.events if event not in waiting]
     parts = [
-        "<!doctype html><html lang=en><head><meta charset=utf-8>",
-        '<meta name=viewport content="width=device-width">',
-        f"<title>{_write(title)}</title><style>{_STYLE}</style></head><body><h1>Order {_write(title)}</h1>",
         _write_section("What waits, and what to do", waiting) if waiting else "<p>Nothing waits.</p>",
         "<h2>What was decided and done</h2>", *map(_write_event, rest),
         "<h2>What the marketplace answered</h2>",
         "<p>The first answer whole, of each later one what it changed.</p>",
         *(_write_answer(number, answer) for number, answer in enumerate(page.answers, 1)),
-        "</body></html>",
     ]  # fmt: skip
-    return "\n".join(parts)
+    return write_document(title, f"Order {title}", parts)
 
 
 def _write_section(title: str, events: Iterable[Event]) -> str:
-    return f"<h2>{_write(title)}</h2><div class=waits>{''.join(map(_write_event, events))}</div>"
+    return f"<h2>{write(title)}</h2><div class=waits>{''.join(map(_write_event, events))}</div>"
 
 
 def _write_event(event: Event) -> str:
     rows = "".join(
-        f"<tr><th>{_write(name)}</th><td>{_write_link(value)}</td></tr>" for name, value in event.details.items()
+        f"<tr><th>{write(name)}</th><td>{_write_link(value)}</td></tr>" for name, value in event.details.items()
     )
     when = local_time(event.at, seconds=True) if event.at else "now"
-    return f"<p><time>{when}</time><span class=what>{_write(event.what)}</span></p><table>{rows}</table>"
+    return f"<p><time>{when}</time><span class=what>{write(event.what)}</span></p><table>{rows}</table>"
 
 
 def _write_answer(number: int, answer: Answer) -> str:
     head = (
         f"<summary><time>{local_time(answer.at, seconds=True)}</time><span class=what>answer {number}</span> by "
-        f"{_write(answer.how)}, changed in the channel {local_time(answer.changed_at, seconds=True)}, digest "
-        f"{_write(answer.digest)}</summary>"
+        f"{write(answer.how)}, changed in the channel {local_time(answer.changed_at, seconds=True)}, digest "
+        f"{write(answer.digest)}</summary>"
     )
     if answer.unread:
-        return f"<details open>{head}<p>{_write(answer.unread)}</p></details>"
+        return f"<details open>{head}<p>{write(answer.unread)}</p></details>"
     rows = "".join(
-        f"<tr><td>{_write(field)}</td><td>{_write(before)}</td><td>{_write(after)}</td></tr>"
+        f"<tr><td>{write(field)}</td><td>{write(before)}</td><td>{write(after)}</td></tr>"
         for field, before, after in answer.changes
     )
     table = f"<table><tr><th>field<th>before<th>now</tr>{rows}</table>"
     return f"<details{'' if number == 1 else ' open'}>{head}{table}</details>"
 
 
-def _write(text: str) -> str:
+def write(text: str) -> str:
+    """Text of anybody as HTML shows it."""
     return escape(printable(text))
 
 
 def _write_link(text: str) -> str:
-    shown = _write(text)
+    shown = write(text)
     return f'<a href="{shown}" rel="noreferrer">{shown}</a>' if _LINK.fullmatch(text) else shown

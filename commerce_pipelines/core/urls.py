@@ -19,6 +19,11 @@ def order_page(channel: str, order_id: str) -> str:
     return f"/orders/{quote(channel, safe='')}/{quote(order_id, safe='')}"
 
 
+def article_page(channel: str, sku: str) -> str:
+    """The path of an article's history, by the SKU of a listing; it is served like an order's page."""
+    return f"/articles/{quote(channel, safe='')}/{quote(sku, safe='')}"
+
+
 def is_address(host: str) -> bool:
     """Whether a host is given by its address, or as `localhost`, instead of a name that has to be looked up."""
     try:

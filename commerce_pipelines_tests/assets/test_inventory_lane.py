@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import dagster as dg
 import msgspec
@@ -76,6 +77,9 @@ def test_a_run_brings_the_listings_in_step_and_says_what_it_did(world: World) ->
     assert published["pushes/accepted"] == 2
     assert published["buffer cost (free units not shown)"] == 3
     assert published["oldest unpublished change"] == "none"
+    assert published["histories"] == f"[A](/articles/{NAME}/A), [B](/articles/{NAME}/B)"
+    rows = [record.data for record in cast("dg.TableMetadataValue", published["difference"]).records]
+    assert [(row["sku"], row["title"]) for row in rows] == [("A", "Title of A"), ("B", "Title of B")]
     assert {event.check_name: event.passed for event in result.get_asset_check_evaluations()} == {
         "looked_at": True,
         "not_above_free": True,

@@ -107,7 +107,7 @@ class Shop:
         self.readings += 1
         rows = [
             Listing(
-                key=sku, sku=sku, quantity=quantity, reference={"item": sku},
+                key=sku, sku=sku, title=f"Title of {sku}", quantity=quantity, reference={"item": sku},
                 fulfilled_by=FulfilledBy.CHANNEL if sku in self.fulfilled else FulfilledBy.MERCHANT,
             )
             for sku, quantity in self.shown.items()

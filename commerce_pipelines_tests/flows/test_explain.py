@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from commerce_pipelines.cli.guard import Guard
 from commerce_pipelines.cli.main import main
 from commerce_pipelines.cli.order_page import write_page
-from commerce_pipelines.cli.webserver import OrderPages
+from commerce_pipelines.cli.webserver import OwnPages
 from commerce_pipelines.core.errors import PermanentError, TransientError
 from commerce_pipelines.domain.drift.documents import read_document
 from commerce_pipelines.domain.orders.order import Address, Buyer, OrderStatus
@@ -146,7 +146,7 @@ def test_it_is_written_by_trace(
     assert f"Order {NAME} {number}" in file.read_text()
 
 
-def ask(path: str, show: Callable[[str, str], str], method: str = "GET") -> tuple[int, dict[bytes, bytes], str]:
+def ask(path: str, show: Callable[..., str], method: str = "GET") -> tuple[int, dict[bytes, bytes], str]:
     """What the web server answers. The application behind answers 299."""
     sent: list[Any] = []
 
@@ -161,29 +161,29 @@ def ask(path: str, show: Callable[[str, str], str], method: str = "GET") -> tupl
         raise AssertionError("nothing is read")
 
     scope = {"type": "http", "path": path, "method": method, "headers": []}
-    asyncio.run(OrderPages(behind, show)(scope, receive, send))
+    asyncio.run(OwnPages(behind, {"orders": show})(scope, receive, send))
     start, body = sent
     return start["status"], dict(start["headers"]), body["body"].decode()
 
 
 def test_the_ui_serves_it_and_leaves_dagsters_pages_alone() -> None:
-    status, headers, text = ask("/orders/shop_de/4711", lambda channel, order_id: f"{channel} {order_id}")
+    status, headers, text = ask("/orders/shop_de/4711", lambda channel, order_id, _: f"{channel} {order_id}")
     assert (status, text) == (200, "shop_de 4711")
     assert b"default-src 'none'" in headers[b"content-security-policy"]
     assert headers[b"cache-control"] == b"no-store"
-    assert ask("/orders/shop_de/a/b", lambda channel, order_id: order_id)[2] == "a/b"
-    for path in ("/", "/orders", "/orders/shop_de", "/assets/orders/x/y"):
+    assert ask("/orders/shop_de/a/b", lambda channel, order_id, _: order_id)[2] == "a/b"
+    for path in ("/", "/orders", "/orders/shop_de", "/assets/orders/x/y", "/articles/shop_de/1", "x/orders/a/b"):
         assert ask(path, lambda *_: "page")[0] == 299
     assert ask("/orders/shop_de/1", lambda *_: "page", "POST")[0] == 299
 
-    def fail(channel: str, order_id: str) -> str:
+    def fail(channel: str, order_id: str, _: object) -> str:
         raise PermanentError(f"no {order_id}") if channel == "shop_de" else RuntimeError("secret")
 
     assert ask(f"/orders/shop_de/{EVIL}", fail)[::2] == (
         404, "<!doctype html><meta charset=utf-8><p>no &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;</p>",
     )  # fmt: skip
 
-    def be_away(channel: str, order_id: str) -> str:
+    def be_away(*_: object) -> str:
         raise TransientError("The database does not answer.")
 
     assert ask("/orders/shop_de/1", be_away)[0] == 503
@@ -207,7 +207,7 @@ def test_behind_the_guard_the_page_needs_the_token_and_keeps_its_content_policy(
 
         pairs = [(b"host", b"127.0.0.1:3000"), *((name.encode(), value.encode()) for name, value in headers.items())]
         scope = {"type": "http", "path": "/orders/shop_de/1", "method": "GET", "query_string": b"", "headers": pairs}
-        guard = Guard(OrderPages(behind, lambda channel, order_id: "page"), ["127.0.0.1:3000"], "correct-horse")
+        guard = Guard(OwnPages(behind, {"orders": lambda *_: "page"}), ["127.0.0.1:3000"], "correct-horse")
         asyncio.run(guard(scope, receive, send))
         return sent[0]
 

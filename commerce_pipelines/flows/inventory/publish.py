@@ -17,6 +17,7 @@ somebody made on the channel.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,6 +42,14 @@ class Published(msgspec.Struct, kw_only=True):
     after: Plan
     outcomes: Counter[str]
     dry: bool
+
+
+def name_listings(connections: Connections, name: str, keys: Sequence[str]) -> dict[str, str]:
+    """The titles of these listings, by key."""
+    from ...warehouse.inventory.listings import read_titles
+
+    with connections.warehouse.transaction() as connection:
+        return read_titles(connection, name, keys)
 
 
 def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | None = None) -> pd.DataFrame:

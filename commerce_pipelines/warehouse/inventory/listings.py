@@ -73,6 +73,15 @@ def found_out(connection: Connection, channel: str, keys: Sequence[str]) -> dict
         return {key: json.loads(reference) for key, reference in cursor}
 
 
+def read_titles(connection: Connection, channel: str, keys: Sequence[str]) -> dict[str, str]:
+    """What these listings are called, by key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key, title FROM commerce.listings WHERE channel = %s AND key = ANY(%s)", (channel, list(keys))
+        )
+        return dict(cursor.fetchall())
+
+
 def remember(connection: Connection, channel: str, references: Mapping[str, Mapping[str, str]]) -> None:
     """Add what pushes found out about listings to what is already on record."""
     from psycopg2.extras import execute_values

@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from commerce_pipelines.channels.capabilities import Head
+from commerce_pipelines.cli import webserver
 from commerce_pipelines.cli.main import main
-from commerce_pipelines.core.errors import PermanentError
+from commerce_pipelines.core.errors import PermanentError, SettingsError
 from commerce_pipelines.core.local_time import local_time
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.core.topics import Topic
@@ -166,3 +167,32 @@ def test_it_is_shown_in_a_terminal(world: Connections, warehouse: Warehouse, mon
     assert "sold 8" in result.output
     old = CliRunner().invoke(main, ["inventory", "history", NAME, "A", "--at", "2026-01-01 10:00"])
     assert "nothing on record" in old.output
+
+
+def test_it_is_shown_as_a_page_with_links_and_every_text_escaped(
+    world: Connections, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    sold(warehouse, "<first>", "A", 8, placed_at=now - timedelta(minutes=2))
+    sold(warehouse, "second", "A", 7, placed_at=now - timedelta(minutes=1))
+    oversell(warehouse, "second")
+    monkeypatch.setattr(webserver, "_open_connections", lambda: world)
+    page = webserver.show_article(NAME, "A", {"hours": "1"})
+    assert f'<a href="/orders/{NAME}/%3Cfirst%3E">&lt;first&gt;</a>' in page
+    assert "<first>" not in page
+    for text in ("Order second of shop_de sold what was not there", "told 10", "sold 7", "<td>-5", "name=hours min=1"):
+        assert text in page
+    before = webserver.show_article(NAME, "A", {"at": "2026-01-01T10:00", "hours": "2"})
+    assert 'value="2026-01-01T10:00"' in before
+    assert "nothing on record" in before
+    with pytest.raises(PermanentError, match="No listing of shop_de"):
+        webserver.show_article(NAME, "Z", {})
+    with pytest.raises(SettingsError):
+        webserver.show_article("other", "A", {})
+
+
+@pytest.mark.parametrize("query", [{"at": "noon"}, {"at": "0001-01-01"}, {"at": "2999-01-01T10:00"}, {"hours": "0"},
+                                   {"hours": "9999999"}, {"hours": "x"}])  # fmt: skip
+def test_a_minute_or_a_span_that_cannot_be_is_refused_with_what_can(query: dict[str, str]) -> None:
+    with pytest.raises(PermanentError, match="`at` is a minute between 2000-01-01 and now, as 2026-11-20T14:30"):
+        webserver.read_span(query, datetime(2026, 11, 28, tzinfo=UTC))

@@ -1,0 +1,73 @@
+"""The history of one article: the rows that a terminal shows, and the page in the UI.
+
+What belongs here: how it is shown. What does not: the story itself (flows/inventory/history.py), who may see it
+(webserver.py, guard.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from ..core.local_time import local_time
+from ..core.urls import article_page, order_page
+from ..flows.inventory.history import AsOf, explain_oversold
+from .order_page import write, write_document
+
+COLUMNS = ("channel", "SKU", "shown", "sent", "free then", "sold since", "units left")
+EVENTS = ("when", "channel", "what", "how")
+_MINUTE = "%Y-%m-%dT%H:%M"
+
+
+def list_shown(story: AsOf) -> list[tuple[str, ...]]:
+    """A row for each listing of the article, in the order of COLUMNS."""
+    return [
+        (shown.listing.channel, shown.listing.sku,
+         " or ".join([str(shown.pushed.quantity) if shown.pushed else "?", *map(str, shown.perhaps)]),
+         local_time(shown.pushed.started_at, seconds=True) if shown.pushed else "nothing on record",
+         str(shown.pushed.free) if shown.pushed and shown.pushed.free is not None else "?",
+         str(sum(order.units for order in shown.sold)), "?" if shown.left is None else str(shown.left))
+        for shown in story.shown
+    ]  # fmt: skip
+
+
+def list_events(story: AsOf) -> list[tuple[datetime, str, str, str, str]]:
+    """What listings were told and what was sold, oldest first: when, channel, what, the order if it is one, how."""
+    told_them = [
+        (row.started_at, row.channel, f"told {row.quantity}", "", f"{row.status}; free {row.free}")
+        for row in story.pushed
+    ]
+    sold = [
+        (order.placed_at, order.channel, f"sold {order.units}", order.order_id,
+         f"{order.status}{', oversold' if order.oversold else ''}; known here "
+         + (local_time(order.seen_at, seconds=True) if order.seen_at else "?"))
+        for order in story.sold
+    ]  # fmt: skip
+    return sorted([*told_them, *sold])
+
+
+def write_article(story: AsOf, channel: str, sku: str, span: timedelta) -> str:
+    """The whole document, with a form for another minute or a longer span. It has no personal data."""
+    causes = [f"<p>{write(sentence)}</p>" for sentence in explain_oversold(story)]
+    parts = [
+        f'<form method=get action="{write(article_page(channel, sku))}"><label>Minute <input type=datetime-local '
+        f'name=at value="{story.at.astimezone():{_MINUTE}}"></label> <label>and the hours before <input type=number '
+        f"name=hours min=1 max=8784 value={span // timedelta(hours=1)}></label> <button>Show</button></form>",
+        f"<h2>As of {local_time(story.at)}</h2>", _write_table(COLUMNS, (map(write, row) for row in list_shown(story))),
+        *(["<h2>Sold what was not there</h2><div class=waits>", *causes, "</div>"] if causes else ()),
+        "<h2>What was told and sold</h2>",
+        _write_table(EVENTS, (_write_cells(*event) for event in list_events(story))),
+    ]  # fmt: skip
+    return write_document(f"{channel} {sku}", f"Article {story.code}", parts)
+
+
+def _write_cells(at: datetime, channel: str, what: str, order_id: str, how: str) -> tuple[str, ...]:
+    link = f'<a href="{write(order_page(channel, order_id))}">{write(order_id)}</a>, ' if order_id else ""
+    return local_time(at, seconds=True), write(channel), write(what), link + write(how)
+
+
+def _write_table(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """rows: cells as HTML."""
+    head = "<th>".join(("", *columns))
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
