@@ -24,6 +24,8 @@ DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service.get("image", "").startswith("${COMMERCE_IMAGE")]
+STATEFUL, SERVICE, POLICY = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
+POD: dict[str, Any] = {part["name"]: part for part in STATEFUL["spec"]["template"]["spec"]["containers"]}
 UNITS = sorted(DEPLOY.glob("systemd/*.service"))
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|HASH")
 REFERENCE = re.compile(r"\$\{[A-Z_]+:-\}")  # of a variable, without a default
@@ -73,6 +75,37 @@ def test_before_the_daemon_dead_runs_are_ended() -> None:
     name = first.split()[1]
     assert first.split()[0] == "commerce-pipelines"
     assert name in main.commands
+
+
+def test_the_pod_runs_what_compose_runs() -> None:
+    assert {name: part["command"] for name, part in POD.items()} == {name: SERVICES[name]["command"] for name in OURS}
+    spec = STATEFUL["spec"]
+    [alias] = spec["template"]["spec"]["hostAliases"]
+    assert (spec["replicas"], alias) == (1, {"ip": "127.0.0.1", "hostnames": ["code"]})
+    ports = {port["name"]: port["containerPort"] for part in POD.values() for port in part.get("ports", ())}
+    assert ports == {"ui": 3000, "notices": Listen().port, "metrics": Metrics().port}
+    assert {port["name"]: port["port"] for port in SERVICE["spec"]["ports"]} == ports
+    assert {port["port"] for port in POLICY["spec"]["ingress"][0]["ports"]} == set(ports.values())
+    own = STATEFUL["spec"]["template"]["metadata"]["labels"]
+    assert own == spec["selector"]["matchLabels"] == SERVICE["spec"]["selector"]
+    assert POLICY["spec"]["podSelector"]["matchLabels"] == own
+
+
+def test_the_pod_has_the_image_s_places_and_no_more_rights_than_it_needs() -> None:
+    pod = STATEFUL["spec"]["template"]["spec"]
+    assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 10001)
+    volumes = {volume["name"] for volume in pod["volumes"]} | {
+        claim["metadata"]["name"] for claim in STATEFUL["spec"]["volumeClaimTemplates"]
+    }
+    for part in POD.values():
+        assert {mount["name"] for mount in part["volumeMounts"]} == volumes
+        places = {mount["mountPath"] for mount in part["volumeMounts"]}
+        assert places == {"/etc/commerce", "/srv/commerce", "/tmp"}  # noqa: S108 - where the image lets them write
+        assert part["securityContext"] == {
+            "readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+        assert part["envFrom"] == [{"secretRef": {"name": "commerce-secrets"}}]
+        assert not [variable for variable in part.get("env", ()) if SECRET.search(variable["name"])]
 
 
 def test_ports_meet() -> None:
