@@ -154,7 +154,7 @@ def build_customer(person: Person) -> Data:
         "email": f"{plain}.{person.country.lower()}@example.com",
         "customerLocale": person.language,
         "customer": {
-            "id": f"gid://shopify/Customer/{7_000_000 + zlib.crc32(name.encode()) % 100_000}",
+            "id": f"gid://shopify/Customer/{7_000_000_000_000 + zlib.crc32(name.encode())}",
             "firstName": person.first,
             "lastName": person.last,
         },
