@@ -14,7 +14,8 @@ from ..core.urls import article_page, order_page
 from ..flows.inventory.history import AsOf, explain_oversold
 from .order_page import write, write_document
 
-COLUMNS = ("channel", "SKU", "shown", "sent", "free then", "sold since", "units left")
+COLUMNS = ("channel", "SKU", "was to show", "shown", "sent", "free then", "sold since", "units left")
+LEVELS = ("warehouse", "on hand", "reserved", "promised", "free", "unchanged since")
 EVENTS = ("when", "channel", "what", "how")
 _MINUTE = "%Y-%m-%dT%H:%M"
 
@@ -22,13 +23,34 @@ _MINUTE = "%Y-%m-%dT%H:%M"
 def list_shown(story: AsOf) -> list[tuple[str, ...]]:
     """A row for each listing of the article, in the order of COLUMNS."""
     return [
-        (shown.listing.channel, shown.listing.sku,
+        (shown.listing.channel, shown.listing.sku, _write_units(shown.wish and shown.wish.target),
          " or ".join([str(shown.pushed.quantity) if shown.pushed else "?", *map(str, shown.perhaps)]),
          local_time(shown.pushed.started_at, seconds=True) if shown.pushed else "nothing on record",
-         str(shown.pushed.free) if shown.pushed and shown.pushed.free is not None else "?",
-         str(sum(order.units for order in shown.sold)), "?" if shown.left is None else str(shown.left))
+         _write_units(shown.pushed and shown.pushed.free), str(sum(order.units for order in shown.sold)),
+         _write_units(shown.left))
         for shown in story.shown
     ]  # fmt: skip
+
+
+def list_levels(story: AsOf) -> list[tuple[str, ...]]:
+    """What lay in Odoo's warehouses at the minute, in the order of LEVELS; empty where it is not on record."""
+    return [
+        (row.warehouse or "nowhere", *(f"{figure:g}" for figure in (row.on_hand, row.reserved, row.demand, row.free)),
+         local_time(row.since, seconds=True))
+        for row in story.levels_then
+    ]  # fmt: skip
+
+
+def name_levels(story: AsOf) -> str:
+    """The heading of `list_levels`; where that is empty, why."""
+    if story.levels_then and story.read_at:
+        return f"{story.code} in Odoo, as it was read {local_time(story.read_at, seconds=True)}"
+    since = f"; the first reading on record is of {local_time(story.kept_since)}" if story.kept_since else ""
+    return f"What lay in Odoo then is not on record: it is kept for {story.kept_days} days (stock_history_days){since}."
+
+
+def _write_units(units: int | None) -> str:
+    return "?" if units is None else str(units)
 
 
 def list_events(story: AsOf) -> list[tuple[datetime, str, str, str, str]]:
@@ -39,8 +61,8 @@ def list_events(story: AsOf) -> list[tuple[datetime, str, str, str, str]]:
     ]
     sold = [
         (order.placed_at, order.channel, f"sold {order.units}", order.order_id,
-         f"{order.status}{', oversold' if order.oversold else ''}; known here "
-         + (local_time(order.seen_at, seconds=True) if order.seen_at else "?"))
+         (f"as {order.other}, " if order.other else "") + order.status + (", oversold" if order.oversold else "")
+         + "; known here " + (local_time(order.seen_at, seconds=True) if order.seen_at else "?"))
         for order in story.sold
     ]  # fmt: skip
     return sorted([*told_them, *sold])
@@ -54,6 +76,8 @@ def write_article(story: AsOf, channel: str, sku: str, span: timedelta) -> str:
         f'name=at value="{story.at.astimezone():{_MINUTE}}"></label> <label>and the hours before <input type=number '
         f"name=hours min=1 max=8784 value={span // timedelta(hours=1)}></label> <button>Show</button></form>",
         f"<h2>As of {local_time(story.at)}</h2>", _write_table(COLUMNS, (map(write, row) for row in list_shown(story))),
+        f"<h2>{write(name_levels(story))}</h2>",
+        *([_write_table(LEVELS, (map(write, row) for row in levels))] if (levels := list_levels(story)) else ()),
         *(["<h2>Sold what was not there</h2><div class=waits>", *causes, "</div>"] if causes else ()),
         "<h2>What was told and sold</h2>",
         _write_table(EVENTS, (_write_cells(*event) for event in list_events(story))),

@@ -84,12 +84,16 @@ def history(channel: str, sku: str, at: datetime | None, hours: int) -> None:
     orders took what was not there. Asks neither Odoo nor a marketplace.
     """
     from ..flows.inventory.history import explain_oversold, look_back
-    from .article_page import COLUMNS, EVENTS, list_events, list_shown
+    from .article_page import COLUMNS, EVENTS, LEVELS, list_events, list_levels, list_shown, name_levels
 
     connections = _open_connections(channel)
     minute = at.astimezone() if at else connections.instruments.now()
     story = look_back(connections, channel, sku, minute, timedelta(hours=hours))
-    show_table(f"{story.code}, {local_time(minute)}", COLUMNS, list_shown(story), right=COLUMNS[2:3] + COLUMNS[4:])
+    show_table(f"{story.code}, {local_time(minute)}", COLUMNS, list_shown(story), right=COLUMNS[2:4] + COLUMNS[5:])
+    if levels := list_levels(story):
+        show_table(name_levels(story), LEVELS, levels, right=LEVELS[1:5])
+    else:
+        say(name_levels(story))
     events = [
         (local_time(when, seconds=True), channel_, what, f"{order_id}, {how}" if order_id else how)
         for when, channel_, what, order_id, how in list_events(story)

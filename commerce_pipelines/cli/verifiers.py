@@ -181,7 +181,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("notifications.queue_url", "notifications.access_key_id", "notifications.secret_access_key"),
                     readable_queue),
     **dict.fromkeys(("metrics.host", "metrics.port"), BY_FILE),
-    **dict.fromkeys(("owner", "docs_url", "rehearsal_required"), BY_FILE),
+    **dict.fromkeys(("owner", "docs_url", "rehearsal_required", "stock_history_days"), BY_FILE),
     **dict.fromkeys(
         ("sales_team", "analytic", "tags", "pricelists", "warehouse", "channel_warehouse", "carriers",
          "carrier_fallback", "taxes", "taxes.tax", "taxes.included", "fiscal_positions", "routes", "routes.warehouse"),

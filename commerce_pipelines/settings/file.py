@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_type_hints
@@ -64,7 +65,8 @@ class Metrics(Section, kw_only=True, frozen=True):
 
 class Settings(Section, kw_only=True, frozen=True):
     """The whole of commerce.yaml. `channels` keep the file's order. rehearsal_required: only rules that a person agreed
-    to after a rehearsal may write to Odoo and the channels."""
+    to after a rehearsal may write to Odoo and the channels. stock_history_days: for how long stock as it was, and what
+    listings were to show, is kept."""
 
     odoo: OdooSettings
     channels: tuple[ChannelSettings, ...] = ()
@@ -75,7 +77,12 @@ class Settings(Section, kw_only=True, frozen=True):
     metrics: Metrics | None = None
     owner: str = "team:commerce"
     rehearsal_required: bool = False
+    stock_history_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
     docs_url: str = ""  # where this project's docs are served for those who work with it
+
+    @property
+    def stock_kept_for(self) -> timedelta:
+        return timedelta(days=self.stock_history_days)
 
     @property
     def hinted(self) -> bool:

@@ -61,6 +61,7 @@ def take_stock(connections: Connections, name: str = "", *, whole: bool = False,
     Raises ProtocolError for an empty read, and keeps the stored stock then.
     """
     from ...odoo.inventory.stock import Catalogue, read_stock
+    from ...warehouse.inventory.kept_levels import keep_levels
     from ...warehouse.inventory.stock import load_stock, store_stock
     from ...warehouse.tables import database
 
@@ -81,6 +82,8 @@ def take_stock(connections: Connections, name: str = "", *, whole: bool = False,
     if store:
         with connections.warehouse.transaction() as connection:
             stored = store_stock(connection, stock.levels, stock.places, taken_at, stock.sizes, company)
+            if stored:
+                keep_levels(connection, company, taken_at, connections.settings.stock_kept_for)
     return Snapshot(stock.levels, list(stock.places), taken_at, stock.read, stored, stock.sizes, company)
 
 
@@ -208,6 +211,7 @@ def reread_listings(connections: Connections, name: str, run_id: str = "") -> pd
     Raises ProtocolError where a channel that had listings shows none: a fault, not a closed shop.
     """
     from ...warehouse.inventory import listings
+    from ...warehouse.outbox.effects import EFFECTS_KEPT_FOR
     from ...warehouse.tables import database
 
     channel = connections.channel(name)
@@ -219,7 +223,8 @@ def reread_listings(connections: Connections, name: str, run_id: str = "") -> pd
         raise ProtocolError(f"{name} shows no listing at all, last time {before}; what was read before is kept.")
     with connections.warehouse.transaction() as connection:
         _record_unreadable(connection, name, shown, run_id, read_at)
-        return listings.store_listings(connection, name, shown, read_at)
+        keep = max(EFFECTS_KEPT_FOR, connections.settings.stock_kept_for)
+        return listings.store_listings(connection, name, shown, read_at, keep)
 
 
 def _record_unreadable(

@@ -32,6 +32,7 @@ from .quantities import tell
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ...domain.inventory.availability import Offer
     from ...domain.inventory.push_plan import Plan
 
 
@@ -58,9 +59,7 @@ def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | No
     Reads the channel's listings completely if they were never read. Targets of a newer snapshot that are stored already
     stay. Raises PermanentError before the first snapshot.
     """
-    from ...domain.inventory import availability
     from ...warehouse.inventory.rows import lock_name
-    from ...warehouse.inventory.stock import store_targets
 
     stock = snapshot or stored_stock(connections, name)
     if stock is None:
@@ -70,8 +69,20 @@ def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | No
         if not len(offer.listings):
             reread_listings(connections, name)
             offer = read_offer(connections, name, stock)
-        with connections.warehouse.transaction() as connection:
-            return store_targets(connection, name, availability.targets(offer), offer.taken_at)
+        return _store_targets(connections, name, offer, stock.company)
+
+
+def _store_targets(connections: Connections, name: str, offer: Offer, company: int) -> pd.DataFrame:
+    """Compute, store and keep a channel's targets; returns those that are stored then."""
+    from ...domain.inventory import availability
+    from ...warehouse.inventory.kept_levels import keep_targets
+    from ...warehouse.inventory.stock import store_targets
+
+    targets = availability.targets(offer)
+    with connections.warehouse.transaction() as connection:
+        stored = store_targets(connection, name, targets, offer.taken_at)
+        keep_targets(connection, name, company, connections.settings.stock_kept_for)
+    return stored
 
 
 def compare(connections: Connections, name: str) -> Plan:
@@ -106,18 +117,16 @@ def publish(
     sent, so that after a crash the next run knows which listings are uncertain. If a push is stale, the listings are
     read again, completely, and may be lowered at once but not raised: see `Plan.lowering`.
     """
-    from ...domain.inventory import availability, push_plan
+    from ...domain.inventory import push_plan
     from ...warehouse.inventory.rows import lock_name, read_belief
     from ...warehouse.inventory.runs import record_run
-    from ...warehouse.inventory.stock import store_targets
     from ...warehouse.outbox import holds
 
     warehouse = connections.warehouse
     with warehouse.lock(lock_name(name), wait=True):
         offer = read_offer(connections, name, stock)
-        targets = availability.targets(offer)
+        targets = _store_targets(connections, name, offer, stock.company)
         with warehouse.transaction() as connection:
-            targets = store_targets(connection, name, targets, offer.taken_at)
             before = push_plan.plan(offer, targets, read_belief(connection, name))
         if dry_run or offer.rules.dry_run:
             return Published(before=before, after=before, outcomes=Counter(), dry=True)

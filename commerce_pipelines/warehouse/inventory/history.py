@@ -5,7 +5,7 @@ What belongs here: rows of a span of time. What does not: what follows from them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 
 class Linked(NamedTuple):
-    """A listing of the article. units: of the article in one unit of the listing."""
+    """A listing. product_id: Odoo's product that it sells, None where none is linked, with that internal reference;
+    units: of it in one unit of the listing."""
 
     channel: str
     key: str
     sku: str
     code: str
     units: int
+    product_id: int | None
 
 
 class Pushed(NamedTuple):
@@ -39,7 +41,8 @@ class Pushed(NamedTuple):
 
 class Sold(NamedTuple):
     """An order of the article. seen_at: when its first answer came here. loaded_at: when Odoo had it, None before.
-    oversold: Odoo could not reserve all of it. gone_at: when it was cancelled, at the latest; None where it was not."""
+    oversold: Odoo could not reserve all of it. gone_at: when it was cancelled, at the latest; None where it was not.
+    other: what it sold, where that is another article that takes the same stock: a kit, or a part of one."""
 
     channel: str
     order_id: str
@@ -51,6 +54,7 @@ class Sold(NamedTuple):
     loaded_at: datetime | None
     oversold: bool
     gone_at: datetime | None = None
+    other: str = ""
 
 
 def list_linked(connection: Connection, channel: str, sku: str) -> list[Linked]:
@@ -58,10 +62,21 @@ def list_linked(connection: Connection, channel: str, sku: str) -> list[Linked]:
     the listing's SKU or key, or the article's code in Odoo."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT channel, key, sku, code, units FROM commerce.inventory_targets WHERE code <> '' AND code IN ("
+            f"SELECT {', '.join(Linked._fields)} FROM commerce.inventory_targets WHERE code <> '' AND code IN ("
             " SELECT code FROM commerce.inventory_targets WHERE channel = %s AND %s IN (sku, key, code))"
             " ORDER BY channel, key",
             (channel, sku),
+        )
+        return [Linked(*row) for row in cursor]
+
+
+def list_of_products(connection: Connection, products: Collection[int]) -> list[Linked]:
+    """All listings of these products."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(Linked._fields)} FROM commerce.inventory_targets WHERE product_id = ANY(%s)"
+            " ORDER BY channel, key",
+            (list(products),),
         )
         return [Linked(*row) for row in cursor]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,10 +37,11 @@ def listing_of(row: Mapping[str, Any], quantity: int | None, found_out: Mapping[
 
 
 def store_listings(
-    connection: Connection, channel: str, listings: Iterable[Listing], read_at: datetime
-) -> pd.DataFrame:
+    connection: Connection, channel: str, listings: Iterable[Listing], read_at: datetime,
+    keep: timedelta = effects.EFFECTS_KEPT_FOR,
+) -> pd.DataFrame:  # fmt: skip
     """Replace a channel's listings by these, read at `read_at`, of several with one key by the last; returns them as
-    LISTING_COLUMNS. Superseded pushes that are older than their time of keeping are dropped. The caller holds the
+    LISTING_COLUMNS. Superseded pushes that are older than `keep` are dropped. The caller holds the
     channel's lock."""
     rows = [
         (channel, row.key, row.sku, row.location, row.title, row.quantity, row.fulfilled_by.value, row.active,
@@ -52,7 +53,7 @@ def store_listings(
     frame = frame.astype({"quantity": "Int64", "active": "boolean"})
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM commerce.listings WHERE channel = %s", (channel,))
-    effects.forget(connection, channel, Kind.QUANTITY)
+    effects.forget(connection, channel, Kind.QUANTITY, keep)
     write_frame(connection, "listings", frame)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -206,15 +206,15 @@ def certain(connection: Connection, target: str, kind: Kind) -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
-def forget(connection: Connection, target: str, kind: Kind) -> None:
-    """Drop effects of manner `set` that have a newer one of their key and are older than their time of keeping."""
+def forget(connection: Connection, target: str, kind: Kind, keep: timedelta = EFFECTS_KEPT_FOR) -> None:
+    """Drop effects of manner `set` that have a newer one of their key and are older than `keep`."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM commerce.effects e WHERE target = %s AND kind = %s AND manner = 'set'"
             " AND planned_at < clock_timestamp() - %s"
             " AND EXISTS (SELECT FROM commerce.effects n WHERE n.target = e.target AND n.kind = e.kind"
             " AND n.key = e.key AND n.sequence > e.sequence AND n.attempt > 0)",
-            (target, kind, EFFECTS_KEPT_FOR),
+            (target, kind, keep),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -17,8 +18,11 @@ from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.flows.inventory.history import explain_oversold, look_back
 from commerce_pipelines.flows.inventory.inputs import recent_stock, take_stock
 from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
+from commerce_pipelines.odoo.inventory.kits import Kit
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse import exceptions
+from commerce_pipelines.warehouse.inventory.kept_levels import keep_levels, read_levels
+from commerce_pipelines.warehouse.inventory.stock import store_stock
 from commerce_pipelines.warehouse.tables.database import Warehouse
 
 from ...doubles.inventory import NAME, Odoo, Shop, booked, connections, sold
@@ -153,6 +157,143 @@ def test_without_another_sale_the_figure_itself_was_wrong(world: Connections, wa
     assert "nothing of it was sold in between" in sentence
 
 
+KIT = 99  # a product id of no other product
+
+
+@pytest.fixture
+def boxes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Connections:
+    """Ten of A are free and shown, and five of BOX, of which each takes two of A."""
+    box = Kit(code="BOX", content={1: 2_000_000}, bill={1: 2_000_000}, makes=1_000_000)
+    monkeypatch.setattr("commerce_pipelines.odoo.inventory.stock.read_kits", lambda *_: {KIT: box})
+    world = connections(warehouse, Odoo({("A", "WH"): [10, 0]}), Shop({"A": 0, "BOX": 0}))
+    take_stock(world)
+    refresh_targets(world, NAME)
+    publish(world, NAME, recent_stock(world), run_id="r")
+    return world
+
+
+def test_a_kit_that_took_its_parts_is_the_cause_and_named(boxes: Connections, warehouse: Warehouse) -> None:
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    sold(warehouse, "boxes", "BOX", 4, placed_at=now)
+    sold(warehouse, "single", "A", 7, placed_at=now + timedelta(seconds=1))
+    oversell(warehouse, "single")
+    story = look_back(boxes, NAME, "A", now + timedelta(seconds=2), DAY)
+    [shown] = story.shown
+    assert (shown.pushed and shown.pushed.free, shown.left) == (10, -5)
+    [sentence] = explain_oversold(story)
+    assert "Order single of shop_de sold what was not there: it showed 10" in sentence
+    assert "8 by shop_de boxes in the kit BOX" in sentence
+
+
+def test_parts_that_were_sold_alone_are_the_cause_of_a_kits_oversell(boxes: Connections, warehouse: Warehouse) -> None:
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    sold(warehouse, "single", "A", 7, placed_at=now)
+    sold(warehouse, "boxes", "BOX", 4, placed_at=now + timedelta(seconds=1))
+    oversell(warehouse, "boxes")
+    story = look_back(boxes, NAME, "BOX", now + timedelta(seconds=2), DAY)
+    assert [shown.left for shown in story.shown] == [None]  # seven of A cost at most four boxes
+    [sentence] = explain_oversold(story)
+    assert "4 by shop_de single as A, which takes parts of BOX" in sentence
+    assert not list(explain_oversold(look_back(boxes, NAME, "A", now + timedelta(seconds=2), DAY)))
+
+
+def test_an_oversell_of_kits_alone_counts_them_whole(boxes: Connections, warehouse: Warehouse) -> None:
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    sold(warehouse, "boxes", "BOX", 4, placed_at=now)
+    assert [shown.left for shown in look_back(boxes, NAME, "BOX", now + timedelta(seconds=1), DAY).shown] == [1]
+
+
+def move_back(warehouse: Warehouse, by: timedelta) -> None:
+    """What is kept of stock so far was read and stored so long ago."""
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        for table, columns in (("stock_readings", ["taken_at"]), ("stock_level_history", ["since", "until"]),
+                               ("inventory_target_history", ["since", "until"])):  # fmt: skip
+            moved = ", ".join(f"{column} = {column} - %(by)s" for column in columns)
+            cursor.execute(f"UPDATE commerce.{table} SET {moved}", {"by": by})
+
+
+def count_kept(warehouse: Warehouse) -> list[int]:
+    tables = ("stock_readings", "stock_level_history", "inventory_target_history")
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        counted = []
+        for table in tables:
+            cursor.execute(f"SELECT count(*) FROM commerce.{table}")
+            counted.append(cursor.fetchone()[0])  # type: ignore[index]
+    return counted
+
+
+def test_stock_as_it_was_is_kept_and_only_what_changes(warehouse: Warehouse) -> None:
+    odoo = Odoo({("A", "WH"): [10, 0], ("B", "WH"): [3, 0]})
+    world = connections(warehouse, odoo, Shop({"A": 0, "B": 0}))
+    take_stock(world)
+    refresh_targets(world, NAME)
+    move_back(warehouse, timedelta(hours=2))
+    odoo.stock["A", "WH"] = [4, 1]
+    take_stock(world)
+    refresh_targets(world, NAME)
+    assert count_kept(warehouse) == [2, 3, 3]
+    now = datetime.now(UTC)
+    story = look_back(world, NAME, "A", now, DAY)
+    assert [(row.warehouse, row.on_hand, row.free) for row in story.levels_then] == [("WH", 4, 3)]
+    assert [shown.wish and shown.wish.target for shown in story.shown] == [3]
+    before = look_back(world, NAME, "A", now - timedelta(hours=1), DAY)
+    assert [(row.warehouse, row.on_hand, row.free) for row in before.levels_then] == [("WH", 10, 10)]
+    assert [shown.wish and shown.wish.target for shown in before.shown] == [10]
+    assert before.read_at
+    assert before.read_at < now - timedelta(hours=1)
+
+
+def test_a_fall_in_odoo_that_no_order_explains_is_told_to_the_second(world: Connections, warehouse: Warehouse) -> None:
+    move_back(warehouse, timedelta(minutes=5))
+    odoo = connections(warehouse, Odoo({("A", "WH"): [2, 0]}), Shop({"A": 10}))
+    take_stock(odoo)
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    sold(warehouse, "only", "A", 5, placed_at=now)
+    oversell(warehouse, "only")
+    [sentence] = explain_oversold(look_back(odoo, NAME, "A", now + timedelta(seconds=1), DAY))
+    assert "no order took it, but Odoo's own figure fell: from 10 to 2 in WH by the reading of" in sentence
+
+
+def test_what_is_over_for_longer_than_the_setting_says_is_dropped_and_told(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odoo = Odoo({("A", "WH"): [10, 0], ("B", "WH"): [3, 0]})
+    world = connections(warehouse, odoo, Shop({"A": 0, "B": 0}))
+    kept = msgspec.structs.replace(world.settings, stock_history_days=2)
+    monkeypatch.setattr(world, "settings", kept)
+    take_stock(world)
+    refresh_targets(world, NAME)
+    move_back(warehouse, timedelta(days=3))
+    odoo.stock["A", "WH"] = [4, 0]
+    for _ in range(2):  # what the first one ends has been over for no time
+        take_stock(world)
+        refresh_targets(world, NAME)
+    assert count_kept(warehouse) == [2, 3, 3]
+    move_back(warehouse, timedelta(days=3))
+    odoo.stock["A", "WH"] = [5, 0]
+    take_stock(world)
+    refresh_targets(world, NAME)
+    assert count_kept(warehouse) == [1, 3, 3]  # B as it always was, and A's last two
+    now = datetime.now(UTC)
+    assert [row.free for row in look_back(world, NAME, "B", now, DAY).levels_then] == [3]
+    assert look_back(world, NAME, "A", now - timedelta(days=7), DAY).levels_then == ()
+    monkeypatch.setattr("commerce_pipelines.cli.inventory._open_connections", lambda channel: world)
+    at = (now - timedelta(days=7)).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    result = CliRunner().invoke(main, ["inventory", "history", NAME, "A", "--at", at], env={"COLUMNS": "200"})
+    assert "is not on record: it is kept for 2 days (stock_history_days); the first reading on record" in result.output
+
+
+def test_stock_of_settings_that_named_no_company_ends_when_they_name_one(warehouse: Warehouse) -> None:
+    world = connections(warehouse, Odoo({("A", "WH"): [10, 0]}), Shop({"A": 0}))
+    snapshot = take_stock(world)
+    now = datetime.now(UTC)
+    with warehouse.transaction() as connection:
+        store_stock(connection, snapshot.levels, snapshot.places, now, company=7)
+        keep_levels(connection, 7, now, DAY)
+        assert [row.until for row in read_levels(connection, 0, [1], now - DAY, now)] == [now]
+        assert [row.until for row in read_levels(connection, 7, [1], now - DAY, now)] == [None]
+
+
 def test_a_sku_of_no_listing_is_told(world: Connections) -> None:
     with pytest.raises(PermanentError, match="No listing of shop_de with the SKU 'Z'"):
         look_back(world, NAME, "Z", datetime.now(UTC), DAY)
@@ -180,7 +321,8 @@ def test_it_is_shown_as_a_page_with_links_and_every_text_escaped(
     page = webserver.show_article(NAME, "A", {"hours": "1"})
     assert f'<a href="/orders/{NAME}/%3Cfirst%3E">&lt;first&gt;</a>' in page
     assert "<first>" not in page
-    for text in ("Order second of shop_de sold what was not there", "told 10", "sold 7", "<td>-5", "name=hours min=1"):
+    for text in ("Order second of shop_de sold what was not there", "told 10", "sold 7", "<td>-5", "name=hours min=1",
+                 "A in Odoo, as it was read", "<td>WH"):  # fmt: skip
         assert text in page
     before = webserver.show_article(NAME, "A", {"at": "2026-01-01T10:00", "hours": "2"})
     assert 'value="2026-01-01T10:00"' in before
