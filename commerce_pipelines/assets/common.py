@@ -47,14 +47,19 @@ def labels(name: str, owner: str, flow: str, stage: str) -> dict[str, Any]:
     return {"group_name": name, "owners": [owner], "tags": {"flow": flow, "stage": stage}}
 
 
-def link_orders(channel: str, order_ids: Iterable[str], most: int = IDS_SHOWN) -> dg.MetadataValue:
-    """Orders' ids as links to their pages, each once, at most so many; `none` where there is none."""
-    ids = list(dict.fromkeys(order_ids))
+def link_records(channel: str, record_ids: Iterable[str], most: int = IDS_SHOWN) -> dg.MetadataValue:
+    """Ids as links to their pages, each once, at most so many; `none` where there is none. Orders, returns, refunds,
+    and what goes to and from a marketplace's own warehouses have pages."""
+    ids = list(dict.fromkeys(record_ids))
     if not ids:
         return dg.MetadataValue.text("none")
     more = f" and {len(ids) - most} more" if len(ids) > most else ""
-    links = (f"[{escape_cell(order_id)}]({order_page(channel, order_id)})" for order_id in ids[:most])
-    return dg.MetadataValue.md(", ".join(links) + more)
+    return dg.MetadataValue.md(", ".join(write_link(channel, record_id) for record_id in ids[:most]) + more)
+
+
+def write_link(channel: str, record_id: str) -> str:
+    """Markdown: the id, leading to the record's page."""
+    return f"[{escape_cell(record_id)}]({order_page(channel, record_id)})"
 
 
 def escape_cell(text: str) -> str:

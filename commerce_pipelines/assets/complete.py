@@ -15,7 +15,7 @@ from ..domain.sales.completeness import Completeness
 from ..flows.orders.channel_proof import Verdict
 from ..flows.orders.prove import Proof
 from .chart import bars
-from .common import link_orders
+from .common import link_records
 
 DAYS_SHOWN = 62  # rows and bars: two months, or a month in two currencies
 
@@ -42,8 +42,8 @@ def complete(verdict: Verdict, name: str, asset_key: dg.AssetKey) -> dg.AssetChe
             "sale orders in Odoo": proof.sale_orders_in_odoo,
             "in exceptions": proof.exceptions,
             "flagged, and explained so": proof.flagged,
-            "missing": link_orders(name, proof.missing),
-            "surplus": link_orders(name, proof.surplus),
+            "missing": link_records(name, proof.missing),
+            "surplus": link_records(name, proof.surplus),
             "money difference": proof.money_difference,
             **{
                 f"{side}/{currency}": str(to_decimal(minor, currency))

@@ -10,11 +10,12 @@ import dagster as dg
 
 from ..domain.money import to_decimal
 from ..domain.sales.completeness import Completeness
+from .common import link_records
 
 if TYPE_CHECKING:
     from ..flows.returns.prove import Proof, Verdict
 
-DAYS_SHOWN, IDS_SHOWN = 62, 100
+DAYS_SHOWN = 62
 
 
 def complete(verdict: "Verdict", name: str, key: dg.AssetKey) -> dg.AssetCheckResult:
@@ -36,8 +37,8 @@ def complete(verdict: "Verdict", name: str, key: dg.AssetKey) -> dg.AssetCheckRe
             "refunds in channel": proof.orders_in_channel,
             "credit notes in Odoo": proof.sale_orders_in_odoo,
             "in exceptions": proof.exceptions,
-            "refunds without credit note": _join(proof.missing),
-            "credit notes without refund": _join(proof.surplus),
+            "refunds without credit note": link_records(name, proof.missing),
+            "credit notes without refund": link_records(name, proof.surplus),
             "money difference": proof.money_difference,
             **{
                 f"{side}/{currency}": str(to_decimal(minor, currency))
@@ -49,7 +50,7 @@ def complete(verdict: "Verdict", name: str, key: dg.AssetKey) -> dg.AssetCheckRe
     )
 
 
-def settled(verdict: "Verdict", key: dg.AssetKey) -> dg.AssetCheckResult:
+def settled(verdict: "Verdict", name: str, key: dg.AssetKey) -> dg.AssetCheckResult:
     """Goods without receipt or money, money without goods: never an error, because each of them may be right."""
     open_ids = {
         "received by the channel, not in Odoo": verdict.open.unreceived,
@@ -63,7 +64,7 @@ def settled(verdict: "Verdict", key: dg.AssetKey) -> dg.AssetCheckResult:
         passed=not words,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{'; '.join(words)}." if words else "Goods and money belong together.",
-        metadata={what: _join(ids) for what, ids in open_ids.items()},
+        metadata={what: link_records(name, ids) for what, ids in open_ids.items()},
     )
 
 
@@ -80,10 +81,6 @@ def sentence(verdict: "Verdict") -> str:
     if verdict.undealt:
         text += f" {len(verdict.undealt)} days have answers that no run has dealt with yet."
     return text
-
-
-def _join(ids: tuple[str, ...]) -> str:
-    return ", ".join(ids[:IDS_SHOWN]) or "none"
 
 
 def _write_table(whole_proof: "Proof") -> str:

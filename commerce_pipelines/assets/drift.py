@@ -12,10 +12,9 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.lanes import DRIFT
-from ..core.topics import Topic
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .common import build_table, failures, labels, link_orders, shows_now
+from .common import build_table, failures, labels, link_records, shows_now
 
 if TYPE_CHECKING:
     from ..flows.drift import Profiled
@@ -63,25 +62,27 @@ def profile_asset(name: str, owner: str) -> dg.AssetsDefinition:
             rows = drift.read_recent(connections, [name], timedelta(days=SHOWN_DAYS))
             sunsets = drift.list_sunsets(connections, name)
             alarms = drift.judge(connections, name)
-        yield dg.MaterializeResult(asset_key=key, metadata=_describe(results, rows, sunsets))
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe(name, results, rows, sunsets))
         yield dg.AssetCheckResult(
             check_name=UNCHANGED,
             asset_key=key,
             passed=not alarms,
             severity=dg.AssetCheckSeverity.WARN,
             description="; ".join(drift.describe(row) for row in alarms[:5]) or "Nothing that chance does not explain.",
-            metadata={"first record": _link_example(alarms[0])} if alarms else {},
+            metadata={"first records": _link_examples(name, alarms)} if alarms else {},
         )
 
     return schema_profile
 
 
-def _link_example(row: "Seen") -> Any:
-    example = row.finding.example
-    return link_orders(row.channel, [example]) if example and row.topic == Topic.ORDERS else example or "–"
+def _link_examples(name: str, rows: "Sequence[Seen]") -> dg.MetadataValue:
+    """The first record of each change, leading to its page: a table's cells are plain text."""
+    return link_records(name, (row.finding.example for row in rows if row.finding.example), MOST_SHOWN)
 
 
-def _describe(results: "Sequence[Profiled]", rows: "Sequence[Seen]", sunsets: Sequence[str]) -> dict[str, Any]:
+def _describe(
+    name: str, results: "Sequence[Profiled]", rows: "Sequence[Seen]", sunsets: Sequence[str]
+) -> dict[str, Any]:
     from ..flows.drift import HEADINGS, list_cells
 
     shown = list_cells(rows[:MOST_SHOWN])
@@ -91,6 +92,6 @@ def _describe(results: "Sequence[Profiled]", rows: "Sequence[Seen]", sunsets: Se
         **{f"answers today/{result.topic}": result.answers for result in results},
         **{f"fields/{result.topic}": result.fields for result in results},
         **{f"answers before/{result.topic}": result.compared for result in results},
-        **({"changes": build_table(HEADINGS, shown)} if shown else {}),
+        **({"changes": build_table(HEADINGS, shown), "first records": _link_examples(name, rows)} if shown else {}),
         "announced to end": " ".join(sunsets) or "nothing within 90 days",
     }

@@ -13,16 +13,16 @@ import dagster as dg
 from ..channels.settings import ChannelSettings
 from ..core.local_time import local_time
 from ..core.topics import Topic
-from ..core.urls import order_page
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from .chart import bars
-from .common import escape_cell, failures
+from .common import escape_cell, failures, write_link
 
 if TYPE_CHECKING:
     from ..warehouse.exceptions import OpenException
 
 ROWS_SHOWN = 50
+PAGES = (Topic.ORDERS, Topic.RETURNS, Topic.REFUNDS, Topic.FULFILMENT, Topic.INVOICING)  # their records have pages
 ALL = "all"
 
 
@@ -104,6 +104,6 @@ def _write_table(waiting: "Sequence[OpenException]") -> str:
 
 
 def _write_record(record: "OpenException") -> str:
-    """Its id; that of an order leads to the order's page."""
-    shown = escape_cell(record.record_id)
-    return f"[{shown}]({order_page(record.channel, record.record_id)})" if record.topic == Topic.ORDERS else shown
+    """Its id, leading to its page where it has one: that of an order, a return or a refund."""
+    has_page = record.topic in PAGES
+    return write_link(record.channel, record.record_id) if has_page else escape_cell(record.record_id)

@@ -15,7 +15,7 @@ from ..channels.settings import ChannelSettings
 from ..core.topics import Topic
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
-from .common import RETRY, build_table, counts, failures, labels
+from .common import RETRY, build_table, counts, failures, labels, link_records
 
 if TYPE_CHECKING:
     from ..flows.inbound.removals import Returned
@@ -56,7 +56,7 @@ def fba_removals_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinit
         with failures():
             done = bring_back(connections, name, context.run.run_id)
         seconds = round(connections.instruments.clock() - started, 2)
-        yield dg.MaterializeResult(asset_key=key, metadata=_describe_returned(done, seconds))
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_returned(name, done, seconds))
         yield dg.AssetCheckResult(
             check_name="sent_back", asset_key=key, passed=not done.waiting, severity=dg.AssetCheckSeverity.WARN,
             description=f"{sum(done.waiting.values())} parcels or SKUs wait; the exceptions say why.",
@@ -66,7 +66,7 @@ def fba_removals_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinit
     return fba_removals
 
 
-def _describe_returned(done: "Returned", seconds: float) -> dict[str, Any]:
+def _describe_returned(name: str, done: "Returned", seconds: float) -> dict[str, Any]:
     newest = sorted(done.kept, key=lambda row: (row.parcel.shipped_on, row.key), reverse=True)
     parcels = (
         (row.parcel.shipped_on, row.parcel.order_id, row.parcel.carrier, row.parcel.tracking,
@@ -81,4 +81,5 @@ def _describe_returned(done: "Returned", seconds: float) -> dict[str, Any]:
         **counts(done.waiting, "waiting"),
         "seconds": seconds,
         "parcels": build_table(COLUMNS, parcels),
+        "removal orders": link_records(name, (row.parcel.order_id for row in newest), ROWS_SHOWN),
     }

@@ -14,7 +14,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, build_table, counts, failures, labels, link_orders
+from .common import RETRY, build_table, counts, failures, labels, link_records
 
 if TYPE_CHECKING:
     from ..flows.fulfilment.confirm import Confirmed
@@ -138,7 +138,7 @@ def _describe_confirmed(name: str, done: "Confirmed", taken: "Taken", seconds: f
         **counts(taken.waiting, "not taken over"),
         "seconds": seconds,
         "parcels": _build_parcels(done),
-        "orders": link_orders(name, (row[0] for row in done.rows), ROWS_SHOWN),
+        "orders": link_records(name, (row[0] for row in done.rows), ROWS_SHOWN),
         "waiting, by reason": dg.MetadataValue.md(bars(dict(done.waiting), "waiting, by reason") or "nothing"),
     }
 
@@ -160,7 +160,7 @@ def _judge_time(connections: Connections, name: str, key: dg.AssetKey, deadline:
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{len(late)} orders were delivered more than {deadline} ago and are not completely told.",
         metadata={
-            "late": link_orders(name, (order_id for order_id, _ in late)),
+            "late": link_records(name, (order_id for order_id, _ in late)),
             "since": late[0][1].isoformat() if late else "none",
         },
     )

@@ -8,7 +8,7 @@ What belongs here: keys, descriptions, metadata, checks. What does not: any rule
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, build_table, counts, failures, labels
+from .common import RETRY, build_table, counts, failures, labels, link_records
 from .fba_removals import fba_removals_asset
 from .inbound_plans import build_spec, describe_plans, judge_plans
 
@@ -85,10 +85,19 @@ def inbound_transfers_asset(channels: Sequence[ChannelSettings], owner: str) -> 
                 "on the road": len(waiting),
                 "without a shipment's number": ", ".join(row.name for row in waiting if not row.shipment_id) or "none",
                 "transfers": build_table(TRANSFER_COLUMNS, shown),
+                **{
+                    f"pages/{name}": link_shipments(name, (row.shipment_id for of, row in rows if of == name))
+                    for name in names
+                },
             }
         )
 
     return inbound_transfers
+
+
+def link_shipments(name: str, numbers: Iterable[str]) -> dg.MetadataValue:
+    """numbers: of shipments; one transfer may have several, with blanks between them."""
+    return link_records(name, (number for text in numbers for number in text.split()), ROWS_SHOWN)
 
 
 def inbound_shipments_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
@@ -129,15 +138,15 @@ def inbound_shipments_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDe
             sent = advance(connections, name, context.run.run_id) if channel.inbound.plans.enabled else None
         seconds = round(connections.instruments.clock() - started, 2)
         plans = describe_plans(sent, name) if sent else {}
-        yield dg.MaterializeResult(asset_key=key, metadata=_describe_received(done, seconds) | plans)
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_received(name, done, seconds) | plans)
         if sent:
             yield judge_plans(sent, key)
-        yield _judge_counts(done, key, connections.instruments.now().astimezone(channel.zone).date())
+        yield _judge_counts(name, done, key, connections.instruments.now().astimezone(channel.zone).date())
 
     return inbound_shipments
 
 
-def _describe_received(done: "Received", seconds: float) -> dict[str, Any]:
+def _describe_received(name: str, done: "Received", seconds: float) -> dict[str, Any]:
     from ..flows.inbound.receive import explain
 
     claims = (
@@ -154,15 +163,16 @@ def _describe_received(done: "Received", seconds: float) -> dict[str, Any]:
         **counts(done.waiting, "waiting"),
         "seconds": seconds,
         "to claim or to clear": build_table(CLAIMS, claims),
+        "shipments to clear": link_shipments(name, (row.shipment_id for row in done.discrepancies)),
     }
 
 
-def _judge_counts(done: "Received", key: dg.AssetKey, today: "date") -> dg.AssetCheckResult:
+def _judge_counts(name: str, done: "Received", key: dg.AssetKey, today: "date") -> dg.AssetCheckResult:
     urgent = [
         row for row in done.discrepancies
         if row.last_day and 0 <= (row.last_day - today).days < CLAIM_DAYS_LEFT and row.count.missing
     ]  # fmt: skip
-    names = ", ".join(f"{row.shipment_id} {row.code}" for row in done.discrepancies[:ROWS_SHOWN])
+    differing = link_shipments(name, (row.shipment_id for row in done.discrepancies))
     return dg.AssetCheckResult(
         check_name="counted_in_full",
         asset_key=key,
@@ -170,7 +180,7 @@ def _judge_counts(done: "Received", key: dg.AssetKey, today: "date") -> dg.Asset
         severity=dg.AssetCheckSeverity.ERROR if urgent else dg.AssetCheckSeverity.WARN,
         description=f"{len(done.discrepancies)} counts differ; for {len(urgent)} of them a claim is taken for few days "
         "more.",
-        metadata={"differing": names or "none"},
+        metadata={"differing": differing},
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from .common import build_table, counts
+from .common import build_table, counts, link_records
 
 if TYPE_CHECKING:
     from ..flows.inbound.send_in import Advanced
@@ -39,6 +39,7 @@ def describe_plans(done: "Advanced", name: str) -> dict[str, Any]:
         "files of labels attached": done.labels,
         **counts(done.outcomes, "steps"),
         "plans": build_table(COLUMNS, (row.row for row in shown)),
+        "transfers with a plan": link_records(name, (row.transfer for row in shown), ROWS_SHOWN),
     }
 
 

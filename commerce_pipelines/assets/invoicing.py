@@ -18,7 +18,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import ASKED_AGAIN, RETRY, counts, failures, labels, link_orders, money
+from .common import ASKED_AGAIN, RETRY, counts, failures, labels, link_records, money
 
 if TYPE_CHECKING:
     from ..flows.invoicing.bill import Billed
@@ -122,7 +122,7 @@ def _judge_time(connections: Connections, channel: ChannelSettings, key: dg.Asse
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{len(late)} orders were delivered more than {days} days ago and are not invoiced completely.",
-        metadata={"late": link_orders(channel.name, (order_id for order_id, _ in late)), "because": reasons or "–"},
+        metadata={"late": link_records(channel.name, (order_id for order_id, _ in late)), "because": reasons or "–"},
     )
 
 
@@ -144,6 +144,6 @@ def _judge_money(connections: Connections, name: str, key: dg.AssetKey) -> dg.As
         description=f"{len(differing)} orders are invoiced at another amount than the channel took.",
         metadata={
             "differing": "; ".join(rows) or "none",
-            "orders": link_orders(name, (row.order_id for row in differing), ROWS_SHOWN),
+            "orders": link_records(name, (row.order_id for row in differing), ROWS_SHOWN),
         },
     )

@@ -17,7 +17,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import ASKED_AGAIN, RETRY, build_table, counts, failures, labels, link_orders, money
+from .common import ASKED_AGAIN, RETRY, build_table, counts, failures, labels, link_records, money
 
 if TYPE_CHECKING:
     from ..flows.refunding.issue import Issued
@@ -104,7 +104,7 @@ def _describe_issued(name: str, done: "Issued", seconds: float) -> dict[str, Any
         **counts(done.waiting, "waiting"),
         "seconds": seconds,
         "refunds": build_table(COLUMNS, done.rows[:ROWS_SHOWN]),
-        "orders": link_orders(name, (row[0] for row in done.rows), ROWS_SHOWN),
+        "orders": link_records(name, (row[0] for row in done.rows), ROWS_SHOWN),
         "waiting, by reason": dg.MetadataValue.md(bars(dict(done.waiting), "waiting, by reason") or "nothing"),
     }
 

@@ -16,7 +16,7 @@ from ..domain.money import write_totals
 from ..resources.connections import Connections
 from ..settings import file as settings_file
 from ..settings.file import Settings
-from .common import build_table, failures, labels, link_orders, shows_now
+from .common import build_table, failures, labels, link_records, shows_now
 
 if TYPE_CHECKING:
     from ..domain.rehearsal.side_by_side import Difference
@@ -90,7 +90,7 @@ def _describe(done: "Rehearsed", examples: "Sequence[Difference]") -> dict[str, 
         "records that differ": done.rehearsal.differing,
         **({"differences": build_table(COLUMNS, tallies)} if tallies else {}),
         **({"side by side": build_table(SIDES, sides)} if sides else {}),
-        **{f"orders/{name}": link_orders(name, ids, MOST_SHOWN) for name, ids in of_orders.items()},
+        **{f"orders/{name}": link_records(name, ids, MOST_SHOWN) for name, ids in of_orders.items()},
         "not compared": " ".join(done.left_out) or "nothing",
         "settings": done.rehearsal.stamp,
     }

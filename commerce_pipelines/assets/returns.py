@@ -243,7 +243,7 @@ def credit_notes_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinit
         link = dg.MetadataValue.url(f"{odoo}/odoo/action-account.action_move_out_refund_type")
         yield dg.MaterializeResult(asset_key=key, metadata={"credit notes in Odoo": link})
         yield complete(proven, name, key)
-        yield settled(proven, key)
+        yield settled(proven, name, key)
 
     return credit_notes
 

@@ -7,7 +7,7 @@ guard.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 
 from ..core.legible import printable
@@ -45,11 +45,15 @@ def write_page(page: Page) -> str:
     parts = [
         _write_section("What waits, and what to do", waiting) if waiting else "<p>Nothing waits.</p>",
         "<h2>What was decided and done</h2>", *map(_write_event, rest),
-        "<h2>What the marketplace answered</h2>",
-        "<p>The first answer whole, of each later one what it changed.</p>",
-        *(_write_answer(number, answer) for number, answer in enumerate(page.answers, 1)),
+        *(_write_answers(page.answers) if page.answers else ()),
     ]  # fmt: skip
-    return write_document(title, f"Order {title}", parts)
+    return write_document(title, f"Order {title}" if page.answers else title, parts)
+
+
+def _write_answers(answers: Iterable[Answer]) -> Iterator[str]:
+    yield "<h2>What the marketplace answered</h2>"
+    yield "<p>The first answer whole, of each later one what it changed.</p>"
+    yield from (_write_answer(number, answer) for number, answer in enumerate(answers, 1))
 
 
 def _write_section(title: str, events: Iterable[Event]) -> str:

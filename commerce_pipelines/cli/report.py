@@ -7,20 +7,21 @@ What belongs here: the command and its tables. What does not: asking for the pro
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 import click
 
 from ..core.errors import SettingsError
 from ..domain.money import write_totals
-from ..domain.sales.completeness import RUN_GRACE, Completeness
+from ..domain.sales.completeness import RUN_GRACE
 from ..resources.connections import open_connections
 from ..settings import file as settings_file
 from .backfill import advice
 from .channels import NO_CHANNEL
 from .orders import days
 from .proofs import Proofs, leave_out_new, prove
+from .report_as_of import show_past
 from .report_figures import (
     INVOICES,
     REFUNDED,
@@ -33,9 +34,9 @@ from .report_figures import (
     sum_worth,
     summarise,
 )
+from .report_tables import show_money, tell_ids
 from .terminal import say, show_table
 
-IDS_SHOWN = 20  # missing ids that a person is shown; the JSON has all of them
 DAYS_BACK = 30
 # Headings of figures, with the figures' names in the JSON.
 _SHIPPED = {
@@ -67,23 +68,35 @@ _BY_DAY = (
 @click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="first business day; default: 30 days back")
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
 @click.option("--by-day", is_flag=True, help="also show deliveries, refunds and invoices day by day")
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]),
+    help="what was on record at that minute, in this machine's time zone",
+)
 @click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
 def report(
-    channels: tuple[str, ...], start: datetime | None, end: datetime | None, by_day: bool, as_json: bool
-) -> None:
+    channels: tuple[str, ...], start: datetime | None, end: datetime | None, by_day: bool, as_of: datetime | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Prove that every paid order and refund is in Odoo, to the cent, and that the channels know every delivery.
 
     Where the pipelines invoice: also that what is invoiced is what the channel took. Where they pay back: also that
     people's credit notes are paid back. Reads the channels and Odoo now. Exits 1 if an order, a delivery, a refund or a
     credit note is missing or a minor unit differs. What is less than an hour old and not there yet is on the way, and
-    nothing is missing then.
+    nothing is missing then. With --as-of: what the proofs of orders and refunds until then said, and what had come here
+    by then; asks nobody, and exits 0.
     """
     connections = open_connections(settings_file.load())
     if not connections.settings.channels:
         raise SettingsError(NO_CHANNEL)
     wanted = [connections.settings.channel(name) for name in channels] or connections.settings.channels
-    now = connections.instruments.now()
+    now = as_of.astimezone() if as_of else connections.instruments.now()
     spans = {channel.name: days(channel, start, end, back=DAYS_BACK, now=now) for channel in wanted}
+    if as_of:
+        if by_day:
+            raise click.UsageError("--as-of takes no --by-day.")
+        show_past(connections, spans, now, as_json=as_json)
+        return
     proofs = leave_out_new(prove(connections, spans), now - RUN_GRACE)
     show(proofs, by_day=by_day, as_json=as_json)
     sys.exit(0 if proofs.complete else 1)
@@ -92,11 +105,11 @@ def report(
 def show(proofs: Proofs, *, by_day: bool = False, as_json: bool = False) -> None:
     """Print the proofs as tables, and as one JSON object on the last line."""
     if proofs.orders:
-        _show_money("Every paid order, channel against Odoo", ("orders", "in Odoo"), proofs.orders)
+        show_money("Every paid order, channel against Odoo", ("orders", "in Odoo"), proofs.orders)
     for name, proof in proofs.orders.items():
-        _tell_ids(name, "missing", proof.missing)
-        _tell_ids(name, "on the way", proof.on_the_way)
-        _tell_ids(name, "surplus", proof.surplus)
+        tell_ids(name, "missing", proof.missing)
+        tell_ids(name, "on the way", proof.on_the_way)
+        tell_ids(name, "surplus", proof.surplus)
         if proof.missing:
             say(f"{name}: {advice(name, *proofs.spans[name])}")
     _show_deliveries(proofs)
@@ -112,29 +125,16 @@ def show(proofs: Proofs, *, by_day: bool = False, as_json: bool = False) -> None
 def _show_refunds(proofs: Proofs) -> None:
     refunds = {name: refunded.whole for name, refunded in proofs.refunds.items()}
     if refunds:
-        _show_money("Every refund, channel against Odoo", ("refunds", "credit notes"), refunds)
+        show_money("Every refund, channel against Odoo", ("refunds", "credit notes"), refunds)
     for name, proof in refunds.items():
-        _tell_ids(
+        tell_ids(
             name, "refunded before anything was sent, so that the order was reduced:", proofs.refunds[name].reduced
         )
-        _tell_ids(name, "refunds missing:", proof.missing)
-        _tell_ids(name, "refunds on the way:", proof.on_the_way)
-        _tell_ids(name, "credit notes without a refund:", proof.surplus)
+        tell_ids(name, "refunds missing:", proof.missing)
+        tell_ids(name, "refunds on the way:", proof.on_the_way)
+        tell_ids(name, "credit notes without a refund:", proof.surplus)
         if proof.missing:
             say(f"{name}: {advice(name, *proofs.spans[name], flow='returns')}")
-
-
-def _show_money(title: str, what: tuple[str, str], proofs: Mapping[str, Completeness]) -> None:
-    headings = ("channel", *what, "exceptions", "on the way", "missing", "money there", "money in Odoo", "difference")
-    rows = [
-        (
-            name, str(proof.orders_in_channel), str(proof.sale_orders_in_odoo), str(proof.exceptions),
-            str(len(proof.on_the_way)), str(len(proof.missing)), write_totals(proof.channel_total),
-            write_totals(proof.odoo_total), proof.money_difference,
-        )
-        for name, proof in proofs.items()
-    ]  # fmt: skip
-    show_table(title, headings, rows, right=headings[1:])
 
 
 def _show_deliveries(proofs: Proofs) -> None:
@@ -155,7 +155,7 @@ def _show_deliveries(proofs: Proofs) -> None:
         rows.append((name, *map(str, counts), *money))
     show_table("Every delivery, Odoo against channel", headings, rows, right=headings[1:])
     for name, shipped in proofs.deliveries.items():
-        _tell_ids(name, "delivered and not told:", shipped.whole.missing)
+        tell_ids(name, "delivered and not told:", shipped.whole.missing)
         if shipped.whole.missing:
             say(f"{name}: `commerce-pipelines shipments plan {name}` shows what the next run would tell.")
 
@@ -165,9 +165,9 @@ def _show_refunds_out(proofs: Proofs) -> None:
     _show_by_currency("Every credit note of a person, Odoo against channel", _PAID_BACK, figures)
     for name, paid_back in proofs.refunds_out.items():
         missing = [note for part in paid_back.whole.values() for note in part.missing]
-        _tell_ids(name, "credit notes that nobody paid back:", missing)
+        tell_ids(name, "credit notes that nobody paid back:", missing)
         differing = [note for part in paid_back.whole.values() for note in part.differing]
-        _tell_ids(name, "credit notes paid back at another amount:", differing)
+        tell_ids(name, "credit notes paid back at another amount:", differing)
         if missing:
             say(f"{name}: `commerce-pipelines refunds plan {name}` shows what the next run would pay back.")
 
@@ -177,7 +177,7 @@ def _show_invoices(proofs: Proofs) -> None:
     _show_by_currency("Orders and their invoices, channel against Odoo", _INVOICED, figures)
     for name, billed in proofs.invoices.items():
         for part in billed.whole.values():
-            _tell_ids(name, "invoiced at another amount than the channel took:", part.differing)
+            tell_ids(name, "invoiced at another amount than the channel took:", part.differing)
 
 
 def _show_by_currency(title: str, columns: Mapping[str, str], parts: Mapping[str, Mapping[str, Figures]]) -> None:
@@ -189,12 +189,6 @@ def _show_by_currency(title: str, columns: Mapping[str, str], parts: Mapping[str
     ]
     if rows:
         show_table(title, ("channel", "currency", *columns), rows, right=list(columns))
-
-
-def _tell_ids(name: str, what: str, ids: Sequence[str]) -> None:
-    if ids:
-        more = f" and {len(ids) - IDS_SHOWN} more" if len(ids) > IDS_SHOWN else ""
-        say(f"{name}: {what} {', '.join(ids[:IDS_SHOWN])}{more}")
 
 
 def _show_days(proofs: Proofs) -> None:

@@ -35,23 +35,12 @@ def summarise(proofs: Proofs) -> str:
     followed, that pays nothing back, or whose orders the pipelines neither invoice nor pay, has no names of these."""
     channels: dict[str, Figures] = {}
     for name, proof in proofs.orders.items():
-        channels[name] = {
-            "orders_in_channel": proof.orders_in_channel,
-            "sale_orders_in_odoo": proof.sale_orders_in_odoo,
-            "exceptions": proof.exceptions,
-            "missing": list(proof.missing),
-            "on_the_way": list(proof.on_the_way),
-            "money_difference": proof.money_difference,
-            "surplus": list(proof.surplus),
-            "money_difference_by_currency": {
-                currency: str(to_decimal(minor, currency)) for currency, minor in proof.difference.items()
-            },
-        }
+        channels[name] = describe_orders(proof)
         if name in proofs.deliveries:
             channels[name] |= _describe_deliveries(proofs.deliveries[name].whole)
             channels[name][WORTH] = _name_all(sum_worth(proofs.deliveries[name]), _describe_worth)
         if name in proofs.refunds:
-            channels[name] |= _describe_refunds(proofs.refunds[name].whole)
+            channels[name] |= describe_refunds(proofs.refunds[name].whole)
             channels[name]["refunds_reducing_orders"] = len(proofs.refunds[name].reduced)
             channels[name][REFUNDED] = _name_all(_sum_refunds(proofs.refunds[name]), _describe_refunded)
         if name in proofs.refunds_out:
@@ -61,6 +50,21 @@ def summarise(proofs: Proofs) -> str:
         if by_day := describe_days(proofs, name):
             channels[name]["by_day"] = by_day
     return json.dumps({"channels": channels})
+
+
+def describe_orders(proof: Completeness) -> Figures:
+    return {
+        "orders_in_channel": proof.orders_in_channel,
+        "sale_orders_in_odoo": proof.sale_orders_in_odoo,
+        "exceptions": proof.exceptions,
+        "missing": list(proof.missing),
+        "on_the_way": list(proof.on_the_way),
+        "money_difference": proof.money_difference,
+        "surplus": list(proof.surplus),
+        "money_difference_by_currency": {
+            currency: str(to_decimal(minor, currency)) for currency, minor in proof.difference.items()
+        },
+    }
 
 
 def describe_days(proofs: Proofs, name: str) -> dict[str, Figures]:
@@ -179,7 +183,7 @@ def _describe_deliveries(proof: Deliveries) -> Figures:
     }
 
 
-def _describe_refunds(proof: Completeness) -> Figures:
+def describe_refunds(proof: Completeness) -> Figures:
     return {
         "refunds_in_channel": proof.orders_in_channel,
         "credit_notes_in_odoo": proof.sale_orders_in_odoo,

@@ -62,9 +62,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 def explain(
     connections: Connections, name: str, order_id: str, *, personal: bool = False, as_of: datetime | None = None
 ) -> Page:
-    """The page of an order. personal: with the buyer's data, which the audit then notes. as_of: only what had happened
-    and come here by then, without how things stand now. Raises PermanentError for an order that was never seen, or not
-    by then; SettingsError for an unknown channel."""
+    """The page of an order, also by the id of a return or refund of it; or of goods that go to or come from a
+    marketplace's own warehouses, which have events alone. personal: with the buyer's data, which the audit then notes.
+    as_of: only what had happened and come here by then, without how things stand now. Raises PermanentError for what
+    was never seen, or not by then; SettingsError for an unknown channel."""
     connections.settings.channel(name)
     order_id = order_of(connections, name, order_id) or order_id
     events = trace(connections, name, order_id, personal=personal)
@@ -89,7 +90,7 @@ def explain(
             )
         )  # fmt: skip
         before = fields or before
-    if not answers and as_of is not None:
+    if not answers and not events and as_of is not None:
         raise PermanentError(f"Nothing of {name} {order_id} was known at {local_time(as_of)}.")
     return Page(channel=name, order_id=order_id, answers=tuple(answers), events=tuple(events))
 

@@ -119,8 +119,8 @@ def test_withheld_names_are_told_on_their_day_and_for_two_days_more(
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "orders: name, empty or withheld (empty): 0.0 % of 80 before, 100.0 % of 8 now" in str(check.description)
     assert "changes" in metadata
-    assert check.metadata["first record"].value.startswith("[O8")
-    assert f"](/orders/{NAME}/O8" in check.metadata["first record"].value
+    assert check.metadata["first records"].value.startswith("[O8")
+    assert f"](/orders/{NAME}/O8" in check.metadata["first records"].value
     [alert] = shop.conditions()
     assert alert.key == "drifted:shop_de:orders"
     assert "name, empty or withheld" in alert.message

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ...core.topics import Topic
 from ...domain.sales.completeness import Claim, Completeness
+from ..shared import proof_history
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -52,6 +54,7 @@ def keep(
             rows,
             page_size=500,
         )
+    proof_history.keep(connection, Topic.ORDERS, channel, span, days, now)
 
 
 def missed(connection: Connection, channel: str, span: tuple[date, date]) -> list[tuple[date, Claim]]:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ...core.topics import Topic
 from ...domain.sales.completeness import Claim, Completeness
+from ..shared import proof_history
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -52,6 +54,7 @@ def keep(
             rows,
             page_size=500,
         )
+    proof_history.keep(connection, Topic.REFUNDS, channel, span, days, now)
 
 
 def read(connection: Connection, channel: str) -> dict[tuple[date, str], Completeness]:

@@ -12,8 +12,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from commerce_pipelines.cli.order_page import write_page
 from commerce_pipelines.core.lanes import run_tags
 from commerce_pipelines.core.topics import Topic
+from commerce_pipelines.flows.explain import explain
 from commerce_pipelines.flows.inbound.receive import has_work
 from commerce_pipelines.odoo.inbound import receipts
 from commerce_pipelines.warehouse import audit
@@ -194,5 +196,11 @@ def test_the_assets_show_it(road: Road) -> None:
         for name, value in event.step_materialization_data.materialization.metadata.items()
     }
     assert (figures["on the road"], figures["units received"], figures["shipments/CLOSED"]) == (1, 12, 1)
+    link = f"](/orders/{NAME}/{road.number})"
+    assert link in figures[f"pages/{NAME}"]
+    assert link in figures["shipments to clear"]
     [check] = result.get_asset_check_evaluations()
     assert (check.check_name, check.passed, check.severity) == ("counted_in_full", False, dg.AssetCheckSeverity.WARN)
+    assert link in str(check.metadata["differing"].value)
+    page = explain(road.lanes.connections, NAME, road.number)
+    assert f"<h1>{NAME} {road.number}</h1>" in write_page(page)

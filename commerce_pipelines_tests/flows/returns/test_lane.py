@@ -5,14 +5,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import dagster as dg
 import msgspec
 import pytest
 
+from commerce_pipelines.assets.credited import complete
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.returns.records import RefundKind, RefundLine, RefundState, ReturnLine, ReturnState
 from commerce_pipelines.flows import alerts
+from commerce_pipelines.flows.explain import explain
 from commerce_pipelines.flows.intake.changes import Cursor, poll
 from commerce_pipelines.flows.returns.heal import heal, replay
 from commerce_pipelines.flows.returns.prove import find_open, verdict
@@ -246,6 +249,9 @@ def test_the_story_of_an_order_has_its_refunds_and_their_documents(returns: Retu
     assert story["return T1: decided and loaded"]["transfer WH/RET/00007"] == "assigned (id 7)"
     assert story["credit note in Odoo now"]["total"] == "16.90 EUR"
     assert "return T1: answer received by pull" in story
+    page = explain(returns.connections, NAME, "R1")
+    assert (page.order_id, len(page.answers)) == ("A1", 1)
+    assert page.events == explain(returns.connections, NAME, "A1").events
 
 
 def test_a_refund_without_credit_note_is_told_to_people(returns: ReturnsLane) -> None:
@@ -260,6 +266,8 @@ def test_a_refund_without_credit_note_is_told_to_people(returns: ReturnsLane) ->
     (condition,) = alerts.find(returns.connections, now)
     assert condition.key == f"missing:{NAME}:refunds"
     assert "1 refunds have no credit note in Odoo, money differs" in condition.message
+    check = complete(verdict(returns.connections, NAME, now), NAME, dg.AssetKey([NAME, "credit_notes"]))
+    assert check.metadata["refunds without credit note"].value == f"[R1](/orders/{NAME}/R1)"
 
 
 def test_what_was_destroyed_at_its_age_limit_counts_as_before(returns: ReturnsLane) -> None:
