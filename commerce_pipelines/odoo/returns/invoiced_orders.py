@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -149,6 +149,20 @@ def read_moves(client: OdooClient, ids: Iterable[int]) -> list[Move]:
     """These invoices and credit notes, whatever their state."""
     wanted = sorted(set(ids))
     return _build_moves(client, fetch(client, "account.move", [["id", "in", wanted]], _MOVE)) if wanted else []
+
+
+class Head(NamedTuple):
+    """A document without its lines, and how many it has."""
+
+    move: Move
+    lines: int
+
+
+def read_heads(client: OdooClient, documents: Mapping[int, tuple[str, str]]) -> dict[int, Head]:
+    """These documents by id, given each one's external id and currency. One call."""
+    fields = (*_MOVE, "invoice_line_ids")
+    rows = fetch(client, "account.move", [["id", "in", sorted(documents)]], fields) if documents else []
+    return {row["id"]: Head(_build_move(row, *documents[row["id"]], ()), len(row["invoice_line_ids"])) for row in rows}
 
 
 def refresh_moves(client: OdooClient, moves: Iterable[Move]) -> dict[int, Move]:
