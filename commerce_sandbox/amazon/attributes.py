@@ -7,6 +7,7 @@ and the words of JSON Schema as Amazon's documentation of both shows them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,14 +15,17 @@ from .places import PLACES
 
 Entries = list[dict[str, Any]]
 NAME, DESCRIPTION, ORIGIN = "item_name", "product_description", "country_of_origin"
+BULLETS = "bullet_point"
 OFFER = "purchasable_offer"
 LOCATORS = ("main_product_image_locator", *(f"other_product_image_locator_{number}" for number in range(1, 9)))
 SELECTORS = {
     NAME: ("marketplace_id", "language_tag"), DESCRIPTION: ("marketplace_id", "language_tag"),
+    BULLETS: ("marketplace_id", "language_tag"),
     **dict.fromkeys((ORIGIN, *LOCATORS), ("marketplace_id",)),
     OFFER: ("marketplace_id", "currency", "audience"),
 }  # fmt: skip
-MOST_BYTES = {NAME: 200, DESCRIPTION: 2000}
+MOST_BYTES = {NAME: 200, DESCRIPTION: 2000, BULLETS: 300}
+MOST_BULLETS = 5  # in one marketplace and language
 CURRENCIES = {place.id: place.currency for place in PLACES}
 LANGUAGES = {place.id: place.language for place in PLACES}
 
@@ -59,6 +63,9 @@ def find_fault(name: str, patch: dict[str, Any], place: str) -> str:
             return f"A value for '{name}' is required but missing."
         if len(text.encode()) > MOST_BYTES.get(name, 1000):
             return f"The value for '{name}' has more than {MOST_BYTES.get(name, 1000)} bytes."
+    alike = Counter((entry["marketplace_id"], entry.get("language_tag")) for entry in value)
+    if name == BULLETS and max(alike.values()) > MOST_BULLETS:
+        return f"The field '{name}' has more than {MOST_BULLETS} values."
     return ""
 
 
@@ -87,6 +94,7 @@ def build_schema() -> dict[str, Any]:
             name: {
                 "type": "array",
                 "selectors": list(selectors),
+                **({"maxUniqueItems": MOST_BULLETS} if name == BULLETS else {}),
                 "items": {
                     "type": "object",
                     "required": [*selectors, "value"],

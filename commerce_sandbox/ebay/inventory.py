@@ -1,7 +1,8 @@
 """How the Inventory API answers: items and offers page by page, quantities in bulk, an item or an offer replaced.
 
-What belongs here: answers to getInventoryItems, getInventoryItem, getOffers, bulkUpdatePriceQuantity,
-createOrReplaceInventoryItem and updateOffer. What does not: the listings and eBay's rules for them (listings.py).
+What belongs here: answers to getInventoryItems, getInventoryItem, bulkGetInventoryItem, getOffers,
+bulkUpdatePriceQuantity, createOrReplaceInventoryItem and updateOffer. What does not: the listings and eBay's rules for
+them (listings.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from .making import money
 
 PATH = "/sell/inventory/v1"
 DOMAIN = "API_INVENTORY"
+MOST_ITEMS = 25  # of bulkGetInventoryItem
+MOST_NAME, MOST_VALUE = 40, 50  # characters of an aspect
 
 
 def answer(
@@ -28,6 +31,8 @@ def answer(
             return _answer_items(by_sku, call, url)
         case "GET", "/offer":
             return _answer_offers(by_sku, call, url)
+        case "POST", "/bulk_get_inventory_item":
+            return _answer_some(by_sku, call)
         case "POST", "/bulk_update_price_quantity":
             return _update(by_sku, call, refused, skus_a_call)
     if call.method == "PUT" and not call.headers.get("content-language"):
@@ -63,6 +68,9 @@ def _replace_item(offered: Offered, body: dict[str, Any]) -> None:
         raise Refused("25718", "Invalid value for title.")
     if not product.get("imageUrls"):
         raise Refused("25717", "A published item needs a picture.")
+    for name, values in product.get("aspects", {}).items():
+        if len(name) > MOST_NAME or any(len(value) > MOST_VALUE for value in values):
+            raise Refused("25719", "Invalid value for aspects.")
     offered.title, offered.total = title, stock.get("quantity", 0)
     offered.item = {name: value for name, value in body.items() if name not in ("product", "availability")}
     offered.item["product"] = product
@@ -105,6 +113,18 @@ def _answer_items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
     if page + 1 < pages:
         body["next"] = f"{PATH}/inventory_item?limit={limit}&offset={page + 1}"
     return Reply(200, body)
+
+
+def _answer_some(by_sku: dict[str, Offered], call: Call) -> Reply:
+    skus = [request["sku"] for request in call.json()["requests"]]
+    if not 1 <= len(skus) <= MOST_ITEMS:
+        return _build_error(400, 25707, "Too many SKUs.")
+    responses = [
+        {"statusCode": 200, "sku": sku, "inventoryItem": {**_build_item(by_sku[sku]), "inventoryItemGroupKeys": []}}
+        if sku in by_sku else {"statusCode": 404, "sku": sku, "errors": [{"errorId": 25710}]}
+        for sku in skus
+    ]  # fmt: skip
+    return Reply(200 if all(sku in by_sku for sku in skus) else 207, {"responses": responses})
 
 
 def _answer_offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:

@@ -247,8 +247,24 @@ MODELS = (
         "bom_product_template_attribute_value_ids": many2many("product.template.attribute.value"),
         "sequence": integer(default=1),
     }, order="sequence, id", rec_name="product_id", title="Bill of Material Line"),
-    Model("product.template.attribute.value", {"name": char(required=True, translate=True)},
-          title="Product Template Attribute Value"),
+    Model("product.attribute", {"name": char(required=True, translate=True), "active": boolean(default=True)},
+          title="Product Attribute"),
+    Model("product.attribute.value", {
+        "name": char(required=True, translate=True),
+        "attribute_id": many2one("product.attribute", required=True),
+        "active": boolean(default=True),
+    }, title="Attribute Value"),
+    Model("product.template.attribute.line", {
+        "product_tmpl_id": many2one("product.template", required=True),
+        "attribute_id": many2one("product.attribute", required=True),
+        "value_ids": many2many("product.attribute.value"),
+        "active": boolean(default=True),
+    }, title="Product Template Attribute Line"),
+    Model("product.template.attribute.value", {
+        "name": char(required=True, translate=True),
+        "attribute_id": many2one("product.attribute"),
+        "product_attribute_value_id": many2one("product.attribute.value"),
+    }, title="Product Template Attribute Value"),
     Model("delivery.carrier", {
         "name": char(required=True),
         "active": boolean(default=True),

@@ -16,12 +16,14 @@ from enum import StrEnum
 import msgspec
 
 from ...core.reasons import Reason
-from .fields import IMAGES, PRICE, Limit, base_of, fit, locale_of
+from .fields import IMAGES, PRICE, SPECIFICS, Limit, base_of, fit, locale_of
 from .listings import ShownListing, ShownPicture, Slot
+from .lists import merge_specifics
 from .pricelists import show_price
 from .products import Product, Rendered, normalise, render
 from .rules import ContentBreaker, ContentRules
 
+MOST_NAME = 1_000  # characters of the name of a specific that a listing shows already
 MOST_REPEATS = 3  # times that one text is sent to one field, although the listing shows another text each time
 
 
@@ -108,7 +110,9 @@ def compare(
         return ListingPlan(listing=listing, product=products[0], why="several products")
     wanted = render(products[0], rules, limits, alone=alone)
     fields = [
-        compare_text(field, listing.values[field], text, rules, limits[base_of(field)], memory.answers.get(field))
+        (compare_specifics if field == SPECIFICS else compare_text)(
+            field, listing.values[field], text, rules, limits[base_of(field)], memory.answers.get(field)
+        )
         for field, text in wanted.values.items() if field in listing.values
     ]  # fmt: skip
     fields = _mark_outdated(fields, rules)
@@ -214,6 +218,22 @@ def compare_text(
         if answer.times >= MOST_REPEATS:
             return decide(Action.NOT_SHOWN, _build_contested(field, answer.times))
     return FieldPlan(field=field, action=Action.CHANGE, before=shown, after=fitting)
+
+
+def compare_specifics(
+    field: str, shown: str, text: str, rules: ContentRules, limit: Limit, answer: Told | None
+) -> FieldPlan:  # fmt: skip
+    """The plan for item specifics: those that Odoo has none of stay. A limit is for Odoo's own, and for their number
+    with those that stay."""
+    fitting = fit(field, text, limit, rules.too_long) if text else ""
+    if isinstance(fitting, Reason):
+        is_there = merge_specifics(shown, text) == merge_specifics(shown, "")
+        action, reason = (Action.SAME, None) if is_there else (Action.WAITS, fitting)
+        return FieldPlan(field=field, action=action, before=shown, after=shown, reason=reason)
+    merged = merge_specifics(shown, fitting) if fitting else ""
+    limit = msgspec.structs.replace(limit, most=0, most_name=MOST_NAME)
+    # Never shortened: it is those of the listing that would go.
+    return compare_text(field, shown, merged, msgspec.structs.replace(rules, too_long="refuse"), limit, answer)
 
 
 def _build_refused(field: str, code: str) -> Reason:

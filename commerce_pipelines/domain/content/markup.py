@@ -48,6 +48,12 @@ def flatten(text: str) -> str:
     return collapse(html.unescape(bare))
 
 
+def split_lines(text: str) -> list[str]:
+    """HTML as lines of plain text: what a break, a paragraph or an item of a list ends."""
+    bare = nh3.clean(_BREAKS.sub("\n", text), tags=set(), clean_content_tags=_DROPPED)
+    return html.unescape(bare).splitlines()
+
+
 def paragraphs(text: str) -> str:
     """Plain text as HTML: an empty line begins a paragraph, any other new line is a break."""
     blocks = (block.strip() for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")))

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from .fields import IMAGES, PRICE, TITLE, Limit, base_of, locale_of
+from .fields import IMAGES, PRICE, SPECIFICS, TITLE, Limit, base_of, locale_of
 from .listings import Picture
+from .lists import join_attributes, merge_specifics, normalise_list, read_list
 from .markup import clean, collapse, flatten, paragraphs
 from .pricelists import Price, Tax
 from .rules import ContentRules
 
+ATTRIBUTES = "attributes"  # the source of specifics that is no field
 OWN = ""  # the language of the user whom the pipelines log in as
 
 
@@ -25,7 +27,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
 
     values: by field in Odoo, as text, '' for an empty one: weight in whole grams, country as ISO 3166-1 alpha-2. texts:
     the same of translated fields, by language; OWN is the user's. options: by language, the attribute values that make
-    it this variant. html: fields that hold HTML. picture: its own, or the template's where it has none;
+    it this variant. attributes: by language, all attributes with one value for it, as (name, value); none where no
+    channel asks for them. html: fields that hold HTML. picture: its own, or the template's where it has none;
     template_picture: that of the template. documents: further pictures, in Odoo's order. prices: by the pricelist's
     name, '' for the sales price; none where no channel asks for them. tax: its sales taxes.
     """
@@ -38,6 +41,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, str] = {}
     texts: dict[str, dict[str, str]] = {}
     options: dict[str, tuple[str, ...]] = {}
+    attributes: dict[str, tuple[tuple[str, str], ...]] = {}
     html: tuple[str, ...] = ()
     picture: Picture | None = None
     template_picture: Picture | None = None
@@ -73,7 +77,8 @@ def render(product: Product, rules: ContentRules, limits: Mapping[str, Limit], *
         if limit is None or field in (IMAGES, PRICE):
             continue
         language = rules.translations[locale_of(field)] if locale_of(field) else rules.language
-        text = _find_text(product, rules.sources_of(base_of(field)), language, limit)
+        find = _join_specifics if field == SPECIFICS else _find_text
+        text = find(product, rules.sources_of(base_of(field)), language, limit)
         if base_of(field) == TITLE and alone and product.variants > 1 and text:
             options = product.options.get(language) or product.options.get(OWN, ())
             text = f"{text} ({', '.join(options)})" if options else text
@@ -97,7 +102,21 @@ def _find_text(product: Product, sources: Sequence[str], language: str, limit: L
     return ""
 
 
+def _join_specifics(product: Product, sources: Sequence[str], language: str, limit: Limit) -> str:
+    """Those of all sources; of a name that several have, the values of the first."""
+    text = ""
+    for source in reversed(sources):
+        if source == ATTRIBUTES:
+            own = product.attributes.get(OWN, ())
+            text = merge_specifics(text, join_attributes(product.attributes.get(language) or own))
+        else:
+            text = merge_specifics(text, _find_text(product, (source,), language, limit))
+    return text
+
+
 def _convert(text: str, is_html: bool, limit: Limit) -> str:
+    if limit.lines:
+        return read_list(text, is_html=is_html)
     if limit.is_html:
         return clean(text if is_html else paragraphs(text), limit.tags)
     return flatten(text) if is_html else collapse(text)
@@ -112,4 +131,6 @@ def _list_pictures(product: Product, alone: bool, sources: Sequence[str]) -> tup
 
 def normalise(text: str, limit: Limit) -> str:
     """The form in which what a listing shows and what it shall show are compared."""
+    if limit.lines:
+        return normalise_list(text, named=bool(limit.most_name))
     return clean(text, limit.tags) if limit.is_html else collapse(text)

@@ -13,7 +13,20 @@ from typing import Literal
 
 from ...core import urls
 from ...core.section import Secret, Section
-from .fields import BARCODE, DESCRIPTION, FIELDS, HS_CODE, IMAGES, ORIGIN, PRICE, TITLE, TRANSLATED, WEIGHT
+from .fields import (
+    BARCODE,
+    BULLETS,
+    DESCRIPTION,
+    FIELDS,
+    HS_CODE,
+    IMAGES,
+    ORIGIN,
+    PRICE,
+    SPECIFICS,
+    TITLE,
+    TRANSLATED,
+    WEIGHT,
+)
 
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 # The fields of product.template and product.product that feed a listing's field: the first that Odoo has and that is
@@ -21,6 +34,7 @@ _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 DEFAULT_SOURCES: Mapping[str, tuple[str, ...]] = {
     TITLE: ("name",),
     DESCRIPTION: ("description_ecommerce", "description_sale"),
+    SPECIFICS: ("attributes",),
     IMAGES: ("image_1920", "documents"),
     BARCODE: ("barcode",),
     WEIGHT: ("weight",),
@@ -101,6 +115,10 @@ class ContentRules(Section, kw_only=True, frozen=True):
         for field in self.blank:
             if field in (TITLE, IMAGES, PRICE):
                 yield "blank", f"names {field}, without which no listing can be shown; leave it out."
+        if SPECIFICS in self.blank:
+            yield "blank", "names specifics, of which single ones are told and all others stay; leave it out."
+        if BULLETS in self.owned and not self.sources_of(BULLETS):
+            yield "owned", "names bullets: name the field of yours that holds them under content.sources.bullets."
         if PRICE in self.sources:
             yield "sources", "names price, which comes from a pricelist: write its name under content.price.pricelist."
         if not 0 < self.breaker.price_percent <= 100:

@@ -16,7 +16,8 @@ import msgspec
 
 from ...channels.capabilities import offered
 from ...core.errors import CommerceError, ProtocolError
-from ...domain.content.fields import IMAGES, PRICE
+from ...domain.content.fields import IMAGES, PRICE, SPECIFICS
+from ...domain.content.products import ATTRIBUTES
 from ...domain.content.rules import DEFAULT_SOURCES
 from ...resources.connections import Connections
 
@@ -48,9 +49,10 @@ def take_products(connections: Connections, name: str, *, whole: bool = False) -
     from ...warehouse.tables import database
 
     company, wanted = connections.company_of(name), want(connections, name)
-    label = msgspec.json.encode(
-        (wanted.fields, sorted(wanted.languages), wanted.pictures, wanted.documents, sorted(wanted.pricelists))
-    ).decode()
+    label = msgspec.json.encode((
+        wanted.fields, sorted(wanted.languages), wanted.pictures, wanted.documents, sorted(wanted.pricelists),
+        wanted.attributes,
+    )).decode()  # fmt: skip
     client = connections.odoo_of(name)
     with connections.warehouse.lock(f"content products {company}", wait=True):
         with connections.warehouse.transaction() as connection:
@@ -96,10 +98,11 @@ def want(connections: Connections, name: str) -> Wanted:
     sources |= {source for field in ("title",) for source in DEFAULT_SOURCES[field]}
     images = [rules.sources_of(IMAGES) for rules in sharing if IMAGES in rules.owned]
     return Wanted(
-        fields=tuple(sorted(sources - {"image_1920", "documents"})),
+        fields=tuple(sorted(sources - {"image_1920", "documents", ATTRIBUTES})),
         languages=frozenset(language for rules in sharing for language in rules.languages()),
         pictures=any("image_1920" in names for names in images),
         documents=any("documents" in names for names in images),
+        attributes=any(ATTRIBUTES in rules.sources_of(SPECIFICS) for rules in sharing if SPECIFICS in rules.owned),
         pricelists=frozenset(rules.price.pricelist for rules in sharing if PRICE in rules.owned),
     )
 

@@ -18,13 +18,15 @@ from typing import Any
 import msgspec
 
 from ...core.errors import ProtocolError, SettingsError
-from ...domain.content.products import OWN, Product
+from ...domain.content.products import ATTRIBUTES, OWN, Product
 from ..rpc.client import OdooClient, of_company
 from ..rpc.search_read import ARCHIVED_TOO, fetch
+from .attributes import read_attributes
 from .pictures import Pictures, read_pictures
 from .prices import count_changed_rules, read_prices
 
 OVERLAP = timedelta(minutes=10)  # write_date is the start of Odoo's transaction, which may have been long
+NO_FIELDS = frozenset(("documents", "image_1920", ATTRIBUTES))  # sources that are no field with text
 _AT_ONCE = 5_000  # ids in one domain
 GRAMS_PER_POUND = 453.59237
 _STAMP = "%Y-%m-%d %H:%M:%S"
@@ -37,13 +39,15 @@ _FOR_BUYERS = ("name", "description_sale", "description_ecommerce", "hs_code")
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What settings ask for. fields: names of product.template or product.product. languages: OWN is the user's.
-    pricelists: names of those under which prices are computed, '' for the sales price."""
+    pricelists: names of those under which prices are computed, '' for the sales price. attributes: whether all are
+    read, not only those that tell variants apart."""
 
     fields: tuple[str, ...]
     languages: frozenset[str] = frozenset((OWN,))
     pictures: bool = True
     documents: bool = True
     pricelists: frozenset[str] = frozenset()
+    attributes: bool = False
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +117,9 @@ def find_sources(client: OdooClient) -> list[str]:
     ]  # fmt: skip
     domain = [["res_model", "in", ["product.template", "product.product"]], ["mimetype", "=like", "image/%"]]
     documents = client.call("product.document", "search_count", domain=domain)
-    return [*sorted(texts), "image_1920", *(["documents"] if documents else [])]
+    attributes = client.call("product.template.attribute.line", "search_count", domain=[])
+    more = [name for name, count in (("documents", documents), (ATTRIBUTES, attributes)) if count]
+    return [*sorted(texts), "image_1920", *more]
 
 
 def check_languages(client: OdooClient, languages: Collection[str]) -> None:
@@ -138,7 +144,7 @@ class Types(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> frozenset[str]:
-        return frozenset((*self.by_name, "documents", "image_1920"))
+        return frozenset((*self.by_name, *NO_FIELDS))
 
     @property
     def of_template(self) -> tuple[str, ...]:
@@ -151,7 +157,7 @@ class Types(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_types(client: OdooClient, fields: Iterable[str]) -> Types:
     """Which of these fields products have. A field of the template is read there, once for all variants."""
-    names = sorted(set(fields) - {"documents", "image_1920"})
+    names = sorted(set(fields) - NO_FIELDS)
     if not names:
         return Types(by_name={}, of_variant=(), translated=())
     asked: dict[str, Any] = {"allfields": names, "attributes": ["type", "translate", "related", "store"]}
@@ -196,6 +202,7 @@ def _build_products(
     counts = _count_variants(client, ids)
     countries = _read_countries(client) if "country_of_origin" in types.by_name else {}
     grams = _read_grams(client, variants[0]["product_tmpl_id"]) if "weight" in types.by_name else 1_000.0
+    named = read_attributes(client, ids, variants, wanted.languages) if wanted.attributes else {}
     pictures = Pictures()
     if wanted.pictures or wanted.documents:
         pictures = read_pictures(client, ids, [row["id"] for row in variants], documents=wanted.documents)
@@ -221,7 +228,7 @@ def _build_products(
                 language: tuple(names[value] for value in attributes if value in names)
                 for language, names in options.items()
             } if attributes else {},
-            html=types.html,
+            attributes=named.get(row["id"], {}), html=types.html,
             picture=pictures.of_variant.get(row["id"]) or pictures.of_template.get(template_id),
             template_picture=pictures.of_template.get(template_id),
             documents=(*pictures.documents.get(template_id, ()), *pictures.variant_documents.get(row["id"], ())),

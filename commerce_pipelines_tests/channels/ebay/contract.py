@@ -30,7 +30,12 @@ APIS = {
 
 @cache
 def openapi(name: str) -> Any:
-    return json.loads((Path(SPECS) / "ebay" / name).read_bytes())
+    document = json.loads((Path(SPECS) / "ebay" / name).read_bytes())
+    product = document["components"]["schemas"].get("Product", {}).get("properties", {})
+    if "aspects" in product:
+        # Declared as a string, while its own description writes `"aspects": {"Brand": ["GoPro"]}`: so they are.
+        product["aspects"] = {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
+    return document
 
 
 @cache

@@ -214,3 +214,28 @@ def test_a_listing_that_was_gone_and_is_there_again_is_told_without_a_person(ope
     refresh(world.connections, name, read=True)  # at night
     assert dict(world.run(name).outcomes) == {"accepted": 1}
     assert world.waits(name) == []
+
+
+def test_attributes_and_bullet_points_of_odoo_reach_their_marketplaces(open_world: Any) -> None:
+    more = ", owned: [specifics, bullets], sources: {bullets: [description_sale]}"
+
+    def prepare(odoo: Any) -> None:
+        domain = [["default_code", "=", KETTLE]]
+        [row] = odoo.call("product.product", "search_read", domain=domain, fields=["product_tmpl_id"], load=None)
+        [attribute] = odoo.call("product.attribute", "create", vals_list=[{"name": "Material"}])
+        [value] = odoo.call("product.attribute.value", "create",
+                            vals_list=[{"name": "Stainless steel", "attribute_id": attribute}])  # fmt: skip
+        line = {"product_tmpl_id": row["product_tmpl_id"], "attribute_id": attribute, "value_ids": [[6, 0, [value]]]}
+        odoo.call("product.template.attribute.line", "create", vals_list=[line])
+        vals = {"description_sale": "- 1.7 liters\n- For pour-over"}
+        odoo.call("product.template", "write", ids=[row["product_tmpl_id"]], vals=vals)
+
+    world: World = open_world(more, "", prepare)
+    row = world.on_ebay(KETTLE)
+    assert [dict(world.run(name).outcomes) for name in CHANNELS] == [{"accepted": 1}, {"accepted": 1}]
+    assert row.item["product"]["aspects"] == {"Material": ["Stainless steel"]}
+    entries = world.amazon.listings.offers[KETTLE].attributes["bullet_point"]
+    assert [entry["value"] for entry in entries] == ["1.7 liters", "For pour-over"]
+    for name in CHANNELS:
+        refresh(world.connections, name, read=True)
+        assert dict(world.run(name).outcomes) == {}

@@ -86,7 +86,10 @@ class Items(msgspec.Struct):
 
 
 class Property(msgspec.Struct):
+    """most_entries: of entries with the same marketplace and language."""
+
     items: Items = msgspec.field(default_factory=Items)
+    most_entries: int | None = msgspec.field(default=None, name="maxUniqueItems")
 
 
 class Schema(msgspec.Struct):

@@ -11,30 +11,37 @@ country of origin are shown by Amazon to nobody but the seller, as he sent them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from ....core.errors import RecordError
 from ....core.legible import decode_json
-from ....domain.content.fields import DESCRIPTION, IMAGES, ORIGIN, PRICE, TITLE, Limit, base_of
+from ....domain.content.fields import BULLETS, DESCRIPTION, IMAGES, ORIGIN, PRICE, TITLE, Limit, base_of
 from ....domain.content.listings import ShownListing, ShownPicture, Slot
+from ....domain.content.markup import collapse
 from ....domain.content.pricelists import read_amount, write_price
 from ..marketplaces import BY_ID
-from .payloads import Entry, Item, Located, OfferEntry, Property, Value
+from .payloads import Entry, Item, Located, OfferEntry, Property
 
-ATTRIBUTES: Mapping[str, str] = {TITLE: "item_name", DESCRIPTION: "product_description", ORIGIN: "country_of_origin"}
-WITH_LANGUAGE = frozenset((TITLE, DESCRIPTION))
+ATTRIBUTES: Mapping[str, str] = {
+    TITLE: "item_name", DESCRIPTION: "product_description", BULLETS: "bullet_point", ORIGIN: "country_of_origin",
+}  # fmt: skip
+WITH_LANGUAGE = frozenset((TITLE, DESCRIPTION, BULLETS))
 # Where a product type's definition does not tell. Seller Central, "Product title requirements" and "Product detail page
 # rules".
-GENERAL: Mapping[str, Limit] = {TITLE: Limit(most=200), DESCRIPTION: Limit(most=2000), ORIGIN: Limit(most=2)}
+GENERAL: Mapping[str, Limit] = {
+    TITLE: Limit(most=200), DESCRIPTION: Limit(most=2000), BULLETS: Limit(most=500, lines=5), ORIGIN: Limit(most=2),
+}  # fmt: skip
 # Of pictures, in the order that buyers see.
 LOCATORS = ("main_product_image_locator", *(f"other_product_image_locator_{number}" for number in range(1, 9)))
 PURCHASABLE_OFFER, EVERYBODY = "purchasable_offer", "ALL"
 _OFFERS = msgspec.json.Decoder(list[OfferEntry])
 _LOCATED = msgspec.json.Decoder(list[Located])
 _ENTRIES = msgspec.json.Decoder(list[Entry])
+_RAW = msgspec.json.Decoder(list[dict[str, Any]])
 _PROPERTY = msgspec.json.Decoder(Property)
-_BYTES = "b"
+_BYTES, _TIMES = "b", "*"
 
 
 def build_listing(item: Item, places: Sequence[str], limits: Mapping[str, Mapping[str, Limit]]) -> ShownListing | None:
@@ -54,6 +61,8 @@ def build_listing(item: Item, places: Sequence[str], limits: Mapping[str, Mappin
             if (own or field in WITH_LANGUAGE) and name not in values:
                 values[name] = _show(field, place, tag, entries[field])
                 reference[f"at/{name}"] = f"{place} {tag} {summary.product_type or 'PRODUCT'}"
+                if field == BULLETS and (others := _find_others(item, place, tag)):
+                    reference[f"others/{name}"] = others
         if own and summary.item_name:
             values[TITLE] = summary.item_name
         elif summary.item_name:
@@ -66,7 +75,7 @@ def build_listing(item: Item, places: Sequence[str], limits: Mapping[str, Mappin
         return None
     types = [summary.product_type for summary in item.summaries]
     for field, limit in limits.get(types[0], {}).items() if types else ():
-        reference[f"most/{field}"] = f"{limit.most}{_BYTES if limit.in_bytes else ''}"
+        reference[f"most/{field}"] = f"{limit.most}{_BYTES if limit.in_bytes else ''}{_TIMES}{limit.lines}"
     title = next((summary.item_name for summary in item.summaries if summary.item_name), "")
     pictures = _show_pictures(item, places[0]) if f"at/{IMAGES}" in reference else None
     return ShownListing(
@@ -146,7 +155,10 @@ def read_limits(listing: ShownListing) -> dict[str, Limit]:
     limits = dict(GENERAL)
     for field in GENERAL:
         if noted := listing.reference.get(f"most/{field}"):
-            limits[field] = Limit(most=int(noted.rstrip(_BYTES)), in_bytes=noted.endswith(_BYTES))
+            most, _, lines = noted.partition(_TIMES)
+            limits[field] = Limit(
+                most=int(most.rstrip(_BYTES)), in_bytes=most.endswith(_BYTES), lines=int(lines or GENERAL[field].lines)
+            )
     if place := listing.reference.get(f"at/{PRICE}"):
         limits[PRICE] = Limit(currency=BY_ID[place.partition(" ")[0]].currency)
     return limits
@@ -156,11 +168,13 @@ def limits_of(properties: Mapping[str, msgspec.Raw]) -> dict[str, Limit]:
     """The limits in the schema of a product type, by field; the general ones where it has none."""
     limits = dict(GENERAL)
     for field in WITH_LANGUAGE:
-        value = _read_property(properties.get(ATTRIBUTES[field]))
+        shape = _read_property(properties.get(ATTRIBUTES[field]))
+        value, lines = shape.items.properties.value, GENERAL[field].lines
+        lines = (shape.most_entries or lines) if lines else 0
         if value.max_bytes:  # of both, bytes are what Amazon counts: a letter with an accent has two
-            limits[field] = Limit(most=value.max_bytes, in_bytes=True)
+            limits[field] = Limit(most=value.max_bytes, in_bytes=True, lines=lines)
         elif value.max_length:
-            limits[field] = Limit(most=value.max_length)
+            limits[field] = Limit(most=value.max_length, lines=lines)
     return limits
 
 
@@ -176,10 +190,37 @@ def build_patch(field: str, text: str, place: str, tag: str) -> dict[str, object
     return {"op": "merge", "path": path, "value": [{**entry, "value": text}]}
 
 
+def build_bullets_patch(text: str, place: str, tag: str, others: str) -> dict[str, object]:
+    """Bullet points are several entries with one marketplace and language, which `merge` cannot tell apart: so all of
+    the marketplace are replaced. others: those of other languages there, as they were read, in JSON."""
+    entries = [{"marketplace_id": place, "language_tag": tag, "value": line} for line in text.splitlines()]
+    kept = decode_json(_RAW, others.encode()) if others else []
+    path = f"/attributes/{ATTRIBUTES[BULLETS]}"
+    if not entries and not kept:
+        return {"op": "delete", "path": path, "value": [{"marketplace_id": place, "language_tag": tag}]}
+    return {"op": "replace", "path": path, "value": [*kept, *entries]}
+
+
+def _find_others(item: Item, place: str, tag: str) -> str:
+    """The bullet points of a marketplace in other languages, as JSON; '' for none."""
+    raw = item.attributes.get(ATTRIBUTES[BULLETS])
+    try:
+        entries = decode_json(_RAW, raw) if raw is not None else []
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        entries = []
+    kept = [
+        entry for entry in entries
+        if entry.get("marketplace_id") == place and entry.get("language_tag", tag) not in (tag, "")
+    ]  # fmt: skip
+    return msgspec.json.encode(kept).decode() if kept else ""
+
+
 def _show(field: str, place: str, tag: str, entries: Sequence[Entry]) -> str:
     here = [entry for entry in entries if entry.marketplace_id in (place, "")]
     if field in WITH_LANGUAGE:
         here = [entry for entry in here if entry.language_tag in (tag, "")]
+    if field == BULLETS:
+        return "\n".join(collapse(entry.value) for entry in here if entry.value)
     return next((entry.value for entry in here if entry.value), "")
 
 
@@ -192,9 +233,8 @@ def _read_entries(item: Item, name: str) -> list[Entry]:
         return []
 
 
-def _read_property(raw: msgspec.Raw | None) -> Value:
+def _read_property(raw: msgspec.Raw | None) -> Property:
     try:
-        shape = decode_json(_PROPERTY, raw) if raw is not None else Property()
+        return decode_json(_PROPERTY, raw) if raw is not None else Property()
     except (msgspec.DecodeError, UnicodeDecodeError):
-        shape = Property()
-    return shape.items.properties.value
+        return Property()

@@ -38,7 +38,7 @@ from ....core.errors import (
 )
 from ....core.legible import decode_json, one_word
 from ....core.words import Words
-from ....domain.content.fields import IMAGES, PRICE, Limit, base_of
+from ....domain.content.fields import BULLETS, IMAGES, PRICE, Limit, base_of
 from ....domain.content.listings import (
     GONE,
     ContentOutcome,
@@ -59,6 +59,7 @@ from .shown import (
     LOCATORS,
     PURCHASABLE_OFFER,
     assign,
+    build_bullets_patch,
     build_listing,
     build_patch,
     build_picture_patch,
@@ -176,7 +177,10 @@ class AmazonContent(Content):
             return Ready(change, [patch], PURCHASABLE_OFFER)
         if change.field != IMAGES:
             place, tag, _ = find_place(now, change.field)
-            patch = build_patch(change.field, change.after, place, tag)
+            if base_of(change.field) == BULLETS:
+                patch = build_bullets_patch(change.after, place, tag, now.reference.get(f"others/{change.field}", ""))
+            else:
+                patch = build_patch(change.field, change.after, place, tag)
             return Ready(change, [patch], ATTRIBUTES[base_of(change.field)])
         if self._image_host is None:
             return build_outcome(change, "refused", "image_host", "No image host is named in the settings any more.")

@@ -109,8 +109,9 @@ def change_item(
     account: Account, managed: Managed, product: Mapping[str, Any], targets: Mapping[str, int | None],
     count: Callable[[], None],
 ) -> Response:  # fmt: skip
-    """The item with these fields of its product changed, of `title` and `imageUrls`. targets: SentChange.targets; a
-    SKU's total serves all of its listings, so their largest target bounds it. count: called for each further write."""
+    """The item with these fields of its product changed, of `title`, `aspects` and `imageUrls`. targets:
+    SentChange.targets; a SKU's total serves all of its listings, so their largest target bounds it. count: called for
+    each further write."""
     bounds = [target for target in targets.values() if target is not None]
     quantity = managed.total
     if quantity is not None and bounds and len(bounds) == len(targets):

@@ -90,6 +90,30 @@ class StatusRevised(_Element):
     InventoryStatus: list[RevisedStatus] = []
 
 
+class AspectsProduct(msgspec.Struct):
+    aspects: dict[str, list[str]] | None = None
+
+
+class AspectsItem(msgspec.Struct, rename="camel"):
+    """An item, as far as its specifics go. The ids are those of its groups of variations."""
+
+    sku: str = ""
+    product: AspectsProduct | None = None
+    group_ids: list[str] | None = None
+    inventory_item_group_keys: list[str] | None = None
+
+
+class ItemAnswer(msgspec.Struct, rename="camel"):
+    status_code: int = 0
+    inventory_item: msgspec.Raw = msgspec.Raw(b"")
+
+
+class ItemsAnswer(msgspec.Struct):
+    """The answer to bulkGetInventoryItem."""
+
+    responses: list[ItemAnswer] = []
+
+
 class OfferAnswer(msgspec.Struct, rename="camel"):
     status_code: int = 0
     offer_id: str = ""

@@ -28,7 +28,7 @@ from ....core.errors import (
 )
 from ....core.legible import one_word
 from ....core.words import Words
-from ....domain.content.fields import DESCRIPTION, IMAGES, TITLE
+from ....domain.content.fields import DESCRIPTION, IMAGES, SPECIFICS, TITLE
 from ....domain.content.listings import GONE, ContentOutcome, PictureSource, SentChange, ShownListing
 from ...http.session import Repeat, Response
 from ...http.throttle import BucketStore, Priority
@@ -40,6 +40,7 @@ from ..api.revisions import count_again, may_revise
 from . import managed as inventory
 from .payloads import Revised
 from .pictures import Arranged, arrange, name_picture
+from .specifics import build_aspects, show_aspects
 
 # Trading: the listing is not there, or it has ended; Inventory API: no such item or offer.
 ENDED = frozenset(("17", "291", "21916750", "25710", "25713"))
@@ -124,9 +125,10 @@ def revise(
         return
     for number, fields in enumerate(parts):
         some = yield from _list_still_due([part for part in ready if part.field in fields], fresh)
+        before = managed
         if some and (number or IMAGES in fields):  # the offer after the item was written, the item after uploads
-            before, managed = managed, inventory.find_managed(account, now.skus[0], key)
-            some = yield from _drop_moved(some, before, managed)
+            managed = inventory.find_managed(account, now.skus[0], key)
+        some = yield from _drop_moved(some, before, managed)
         if some and managed:
             yield from _revise_managed(account, managed, some, count)
         if managed is None:
@@ -144,13 +146,17 @@ def _list_still_due(
 def _drop_moved(
     some: Sequence[Ready], before: inventory.Managed, now: inventory.Managed | None
 ) -> Generator[ContentOutcome, None, list[Ready]]:  # fmt: skip
-    """Without pictures that were arranged among others than the item has now; nothing where the offer is gone."""
+    """Without pictures that were arranged among others than the item has now, and without specifics that are others by
+    now; nothing where the offer is gone."""
     left = []
     for part in some:
         if now is None:
             yield build_outcome(part.change, "unknown", "gone", "eBay does not show the offer of this listing now.")
         elif part.field == IMAGES and now.addresses != before.addresses:
             sentence = "The pictures of the listing were changed on eBay since they were read."
+            yield build_outcome(part.change, "stale", "moved", sentence)
+        elif part.field == SPECIFICS and show_aspects(now.item) != part.change.before:
+            sentence = "The item specifics of the listing were changed on eBay since they were read."
             yield build_outcome(part.change, "stale", "moved", sentence)
         else:
             left.append(part)
@@ -186,6 +192,9 @@ def _make_ready(
     account: Account, change: SentChange, now: ShownListing, managed: inventory.Managed | None, source: PictureSource
 ) -> Ready | ContentOutcome:  # fmt: skip
     """Upload what the change needs; its outcome where that fails."""
+    if change.field == SPECIFICS and managed is None:
+        sentence = "The Trading API made this listing, so its item specifics are left alone."
+        return build_outcome(change, "refused", "not_managed", sentence)
     if change.field != IMAGES:
         return Ready(change)
     shown = now.reference["pictures"].split("\n")
@@ -237,6 +246,8 @@ def _revise_managed(
 def _build_product(part: Ready) -> Mapping[str, Any]:
     if part.field == TITLE:
         return {"title": part.change.after}
+    if part.field == SPECIFICS:
+        return {"aspects": build_aspects(part.change.after)}
     return {"imageUrls": list(part.pictures.addresses)}
 
 

@@ -25,7 +25,7 @@ from ....core.errors import (
     RecordError,
     TransientError,
 )
-from ....domain.content.fields import DESCRIPTION, IMAGES, PRICE, TITLE, Limit
+from ....domain.content.fields import DESCRIPTION, IMAGES, PRICE, SPECIFICS, TITLE, Limit
 from ....domain.content.listings import (
     ContentOutcome,
     PictureSource,
@@ -44,6 +44,8 @@ from .payloads import OneItem, SellerList, ShownItem
 from .pictures import MOST, name_picture
 from .prices import STATUSES_A_CALL, revise_prices
 from .revising import attempt, find_item, revise
+from .specifics import LIMIT as SPECIFICS_LIMIT
+from .specifics import add_specifics, read_all, read_some
 
 PAGE_SIZE = 200
 REREAD_AT_ONCE = 25  # listings that are read again in one call, right before they are changed: eBay takes 50 SKUs
@@ -53,6 +55,7 @@ LIMITS: Mapping[str, Limit] = {  # eBaySvc.xsd: Title, Description
     TITLE: Limit(most=80),
     DESCRIPTION: Limit(most=500_000, tags=PLAIN_TAGS),
     IMAGES: Limit(most=MOST),
+    SPECIFICS: SPECIFICS_LIMIT,
 }
 
 
@@ -76,6 +79,8 @@ class EbayContent(Content):
         """Raises TransientError where eBay counts more listings than it shows."""
         number, count, seen, restarts, total = 1, 0, set[str](), 0, -1
         until = self._now()
+        owned = self._account.settings.content.owned
+        aspects = read_all(self._account) if SPECIFICS in owned else {}
         while True:
             page = self._read_page(number, until)
             rows = page.ItemArray.Item if page.ItemArray else []
@@ -90,7 +95,8 @@ class EbayContent(Content):
             new = [item for item in map(_convert, rows) if item is not None and item.ItemID not in seen]
             seen.update(item.ItemID for item in new)
             fixed = [item for item in new if item.ListingType in ("", "FixedPriceItem")]
-            yield tuple(listing for item in fixed for listing in _build_listings(item))
+            shown = (listing for item in fixed for listing in _build_listings(item))
+            yield tuple(add_specifics(shown, aspects))
             if not page.HasMoreItems or not rows:
                 break
             number += 1
@@ -101,6 +107,12 @@ class EbayContent(Content):
         return self._read_now(listings, None)
 
     def _read_now(self, listings: Sequence[ShownListing], failed: Failed | None) -> Iterator[ShownListing]:
+        """As `_read_items`, with the specifics of those that showed some."""
+        skus = {listing.skus[0] for listing in listings if SPECIFICS in listing.values}
+        shown = self._read_items(listings, failed)
+        return add_specifics(shown, read_some(self._account, skus) if skus else {})
+
+    def _read_items(self, listings: Sequence[ShownListing], failed: Failed | None) -> Iterator[ShownListing]:
         """failed: takes the error of each item that eBay fails to read; None to raise the first.
 
         A list may leave something out, as variations with other SKUs: what is known of an item and not in the list is

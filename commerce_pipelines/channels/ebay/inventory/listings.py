@@ -15,20 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from ....core.errors import ProtocolError, TransientError
+from ....core.errors import TransientError
 from ....core.legible import decode_json, where
 from ....domain.inventory.listings import Listing, unreadable
 from ...capabilities import Listings
 from ...http.session import Repeat
 from ..api import trading_payloads as trading
 from ..api.account import RESTARTS, Account
-from .payloads import InventoryItem, InventoryItems, NamedItem
+from ..api.inventory_items import read_pages
+from .payloads import InventoryItem, NamedItem
 
-ITEMS_PATH = "/sell/inventory/v1/inventory_item"
 PAGE_SIZE = 200
 _ITEM, _NAMED = msgspec.json.Decoder(InventoryItem), msgspec.json.Decoder(NamedItem)
 
@@ -89,19 +88,11 @@ def listings_of(item: trading.ListedItem, managed: Mapping[str, bool]) -> Iterat
 
 
 def inventory_skus(account: Account) -> dict[str, bool]:
-    """The SKUs that the Inventory API manages, and whether their stock is divided among several locations.
-
-    Pages are followed by `next`, because its `offset` counts pages, not items.
-    """
+    """The SKUs that the Inventory API manages, and whether their stock is divided among several locations."""
     skus: dict[str, bool] = {}
-    unread = 0
-    params = {"limit": str(PAGE_SIZE), "offset": "0"}
-    visited = set()
-    while True:
-        response = account.rest("getInventoryItems", ITEMS_PATH, params, ok=(200, 404))
-        if response.status == 404:
-            return skus
-        page = account.decode(response, InventoryItems)
+    unread = total = 0
+    for page in read_pages(account):
+        total = page.total
         for raw in page.inventory_items:
             try:
                 item = decode_json(_ITEM, raw)
@@ -111,14 +102,8 @@ def inventory_skus(account: Account) -> dict[str, bool]:
                 # Treated as divided: for such an item only the offers are updated, never a total.
                 if sku := _read_sku(raw):
                     skus[sku], unread = True, unread - 1
-        if not page.next:
-            break
-        visited.add(params["offset"])
-        params = {name: values[0] for name, values in parse_qs(urlsplit(page.next).query).items()}
-        if params.get("offset", "0") in visited:
-            raise ProtocolError(f"{account.settings.name}: getInventoryItems repeats a page; it is read again later.")
-    if len(skus) + unread < page.total:
-        raise _build_incomplete_error(account, "getInventoryItems", page.total, len(skus))
+    if len(skus) + unread < total:
+        raise _build_incomplete_error(account, "getInventoryItems", total, len(skus))
     return skus
 
 

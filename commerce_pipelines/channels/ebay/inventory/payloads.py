@@ -40,14 +40,6 @@ class NamedItem(_Payload):
     sku: str
 
 
-class InventoryItems(_Payload):
-    """`next` is the address of the next page. An account without such items answers 404 or a total of 0."""
-
-    total: int = 0
-    inventory_items: list[msgspec.Raw] = []
-    next: str | None = None
-
-
 class OfferListing(_Payload):
     listing_id: str = ""
     listing_status: str = ""

@@ -90,7 +90,7 @@ def test_a_listing_shows_a_text_for_each_marketplace_and_the_limits_of_its_type(
     assert listing.values == {
         "title": f"{title} DE", "description": "", "origin": "CN",
         "title/fr_FR": f"{title} FR", "description/fr_FR": "", "title/pl_PL": f"{title} PL", "description/pl_PL": "",
-        "price": "69.90 EUR",
+        "price": "69.90 EUR", "bullets": "", "bullets/fr_FR": "", "bullets/pl_PL": "",
     }  # fmt: skip
     assert listing.pictures == ()  # Amazon shows those that the seller named
     assert world.channel.content.limits(listing)["title"] == Limit(most=200, in_bytes=True)
@@ -263,3 +263,33 @@ def test_content_needs_a_seller_id(amazon: Recorded) -> None:
 
 def _copy_offer(offer: Any, sku: str, made: Any) -> Any:
     return type(offer)(sku, offer.title, offer.asin, offer.product_type, offer.marketplaces, made, made)
+
+
+BULLETS = "bullet_point"
+FOREIGN = {"value": "In English", "language_tag": "en_GB", "marketplace_id": DE.id}
+
+
+def test_bullet_points_are_replaced_in_one_language_and_those_of_others_stay(world: World) -> None:
+    world.offer.attributes[BULLETS] = [
+        FOREIGN,
+        *({"value": text, "language_tag": DE.language, "marketplace_id": DE.id} for text in ("Alt", "Älter")),
+        {"value": "Vieux", "language_tag": FR.language, "marketplace_id": FR.id},
+    ]
+    listing = world.read()
+    assert (listing.values["bullets"], listing.values["bullets/fr_FR"]) == ("Alt\nÄlter", "Vieux")
+    assert world.channel.content.limits(listing)["bullets"] == Limit(most=300, in_bytes=True, lines=5)
+    outcome = world.send(bullets="1,7 Liter\nEdelstahl\nFür Tee", bullets__fr_FR="1,7 litre", title="Kessel")
+    assert {answer.status for answer in outcome.values()} == {"accepted"}
+    listing = world.read()
+    assert (listing.values["bullets"], listing.values["bullets/fr_FR"]) == (
+        "1,7 Liter\nEdelstahl\nFür Tee",
+        "1,7 litre",
+    )
+    assert FOREIGN in world.offer.attributes[BULLETS]
+    assert [mode for mode, place in world.patches() if place == DE.id] == ["VALIDATION_PREVIEW", ""]
+
+
+def test_bullet_points_that_are_too_many_are_refused_by_the_preview_and_the_title_goes_on(world: World) -> None:
+    outcome = world.send(bullets="\n".join(map(str, range(6))), title="Kessel")
+    assert (outcome["bullets"].status, outcome["title"].status) == ("refused", "accepted")
+    assert BULLETS not in world.offer.attributes

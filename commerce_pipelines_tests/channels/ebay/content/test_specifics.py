@@ -1,0 +1,110 @@
+"""Item specifics of listings that the Inventory API made: those of Odoo change, the rest of the item stays."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from commerce_pipelines.channels import product_content
+from commerce_pipelines.channels.ebay.channel import EbayChannel
+from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
+from commerce_sandbox.ebay import EbayStandIn
+from commerce_sandbox.server import Fault
+
+from ..account import NOW, channel
+from ..contract import Judged
+from .test_moved import change, edit_at, is_write
+from .test_texts import first, read, send, writes
+
+OWNED = {"enabled": True, "owned": ["title", "specifics"]}
+
+
+@pytest.fixture
+def ebay() -> Iterator[Judged]:
+    with Judged(now=lambda: NOW) as stand_in:
+        yield stand_in
+        stand_in.judge()
+
+
+@pytest.fixture
+def shop(ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch) -> EbayChannel:
+    return channel(ebay, monkeypatch, content=OWNED)
+
+
+def set_aspects(row: Any, **aspects: list[str]) -> None:
+    row.item["product"]["aspects"] = aspects
+
+
+def test_they_are_read_with_all_listings_and_written_with_a_title_in_one_revision(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    row = first(ebay, managed=True)
+    set_aspects(row, Marke=["Acme"], Farbe=["Rot", "Blau"])
+    before, listing = copy.deepcopy(row), read(shop)[row.item_id]
+    assert listing.values["specifics"] == "Farbe: Rot\nFarbe: Blau\nMarke: Acme"
+    assert next(iter(shop.content.reread([listing]))) == listing
+    outcome = send(shop, listing, title="Kessel", specifics="Farbe: Grün\nMarke: Acme\nVolumen: 1,7 l")
+    assert {answer.status for answer in outcome.values()} == {"accepted"}
+    assert row.item["product"]["aspects"] == {"Farbe": ["Grün"], "Marke": ["Acme"], "Volumen": ["1,7 l"]}
+    assert (row.title, row.revisions, len(writes(ebay))) == ("Kessel", 1, 1)
+    assert (row.total, row.available, row.price, row.addresses) == (
+        before.total, before.available, before.price, before.addresses
+    )  # fmt: skip
+
+
+def test_a_listing_of_the_trading_api_one_with_odd_names_and_a_variation_show_none(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    row = first(ebay, managed=True)
+    row.item["product"]["aspects"] = {"Maße: außen": ["1"]}
+    shown = read(shop)
+    assert "specifics" not in shown[row.item_id].values
+    assert "specifics" not in shown[first(ebay, managed=False).item_id].values
+    assert any("specifics" in listing.values for listing in shown.values())
+    assert not [key for key, listing in shown.items() if ":" in key and "specifics" in listing.values]
+
+
+def test_without_specifics_among_the_owned_fields_no_items_are_read(
+    ebay: EbayStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = channel(ebay, monkeypatch)
+    assert not [listing for listing in read(shop).values() if "specifics" in listing.values]
+    assert ebay.called("inventory_item") == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_specifics_that_somebody_changes_meanwhile_stay(
+    ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """late: after the reading of many, by the time of the write."""
+    monkeypatch.setattr(product_content, "MOST_AGE", 1e9)
+    row = first(ebay, managed=True)
+    set_aspects(row, Farbe=["Rot"])
+    listing = read(shop)[row.item_id]
+    if late:
+        edit_at(ebay, lambda call: call.path.endswith("/offer"), lambda: set_aspects(row, Farbe=["Eigenes Rot"]))
+    else:
+        set_aspects(row, Farbe=["Eigenes Rot"])
+    changes = [change(listing, "specifics", "Farbe: Blau"), change(listing, "title", "Kessel")]
+    outcomes = {answer.key: answer.status for answer in shop.content.send(changes, MemoryPictures())}
+    assert outcomes == {changes[0].key: "stale", changes[1].key: "accepted"}
+    assert (row.item["product"]["aspects"], row.title) == ({"Farbe": ["Eigenes Rot"]}, "Kessel")
+
+
+def test_what_ebay_refuses_is_refused_and_the_title_goes_on(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    row = first(ebay, managed=True)
+    outcome = send(shop, read(shop)[row.item_id], title="Kessel", specifics=f"{'N' * 41}: x")
+    assert (outcome["specifics"].status, outcome["title"].status) == ("refused", "accepted")
+    assert outcome["specifics"].code == "25719"
+
+
+def test_items_that_cannot_be_read_hold_up_no_other_listing(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    row = first(ebay, managed=True)
+    listing = read(shop)[row.item_id]
+    ebay.faults.append(Fault(match=lambda call: "bulk_get" in call.path, times=9, status=500))
+    changes = [change(listing, "specifics", "Farbe: Blau")]
+    assert [answer.status for answer in shop.content.send(changes, MemoryPictures())] == ["unknown"]
+    assert not any(map(is_write, ebay.calls))
