@@ -5,6 +5,7 @@ What belongs here: keys, descriptions, metadata, checks. What does not: any rule
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,14 @@ from .common import RETRY, build_table, counts, failures, labels
 
 if TYPE_CHECKING:
     from ..flows.content.publish import Compared, Published
+    from ..flows.content.side_by_side import Pictures, Seen
 
 FLOW = str(Topic.CONTENT)
 PRODUCTS = dg.AssetKey(["odoo", "products"])
 WHOLE_TAG = "commerce/whole"  # read everything anew, not only changes
 ROWS_SHOWN = 100  # rows in metadata
+PICTURES_SHOWN = 20  # listings of which pictures are drawn
+SPECIAL = re.compile(r"[^\w .,:;+/-]+")  # what means something in Markdown
 LONGEST_TEXT = 160  # characters of a text in a table
 COLUMNS = ("listing", "sku", "field", "shows", "would show", "what", "since")
 
@@ -175,12 +179,34 @@ def _describe_compared(done: "Compared") -> dict[str, Any]:
         **counts(done.actions, "fields"),
         **counts(done.left, "left alone"),
         "oldest difference": oldest.isoformat() if oldest else "none",
+        "pictures that would change": draw_pictures(done.pictures),
         "fields by what happens": dg.MetadataValue.md(bars(_sort(done.actions), "fields")),
     }
 
 
 def _sort(figures: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(figures.items()))
+
+
+def draw_pictures(pictures: "Sequence[Pictures]") -> dg.MetadataValue:
+    """Before and after side by side, as a browser shows them; those of Odoo are links."""
+    if not pictures:
+        return dg.MetadataValue.text("none")
+    lines = ["| listing | shows | would show |", "| --- | --- | --- |"]
+    for row in pictures[:PICTURES_SHOWN]:
+        title = SPECIAL.sub(" ", row.title or row.key)
+        lines.append(f"| {title} | {_draw(row.before)} | {_draw(row.after)} |")
+    more = len(pictures) - PICTURES_SHOWN
+    return dg.MetadataValue.md("\n".join([*lines, *([f"\n… and {more} more"] if more > 0 else [])]))
+
+
+def _draw(pictures: "Sequence[Seen]") -> str:
+    drawn = [
+        f"[new picture {place} in Odoo]({picture.link})" if picture.link
+        else f"![picture {place}]({picture.address})" if picture.address else f"picture {place}"
+        for place, picture in enumerate(pictures, 1)
+    ]  # fmt: skip
+    return " ".join(drawn) or "none"
 
 
 def build_difference(done: "Compared") -> dg.MetadataValue:

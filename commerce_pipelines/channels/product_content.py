@@ -36,10 +36,12 @@ class Content(Protocol):
     writes_stock: its calls write a quantity too, so that nobody may change quantities meanwhile. It is never above what
     was read right before, and never above `SentChange.targets`.
     settles_after: how long after the channel accepted a text it may still show the one from before.
+    picture_hosts: domains of the channel's own pictures; a person's browser is shown no others.
     """
 
     writes_stock: bool = False
     settles_after: timedelta = timedelta(0)
+    picture_hosts: Sequence[str] = ()
 
     def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
         """What the channel takes in each field of this listing, by the field's name (domain/content/fields.py), for

@@ -263,6 +263,7 @@ MODELS = (
     Model("product.template.attribute.value", {
         "name": char(required=True, translate=True),
         "attribute_id": many2one("product.attribute"),
+        "attribute_line_id": many2one("product.template.attribute.line"),
         "product_attribute_value_id": many2one("product.attribute.value"),
     }, title="Product Template Attribute Value"),
     Model("delivery.carrier", {

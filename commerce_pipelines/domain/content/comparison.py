@@ -17,7 +17,7 @@ import msgspec
 
 from ...core.reasons import Reason
 from .fields import IMAGES, PRICE, SPECIFICS, Limit, base_of, fit, locale_of
-from .listings import ShownListing, ShownPicture, Slot
+from .listings import ShownListing, Slot
 from .lists import merge_specifics
 from .pricelists import show_price
 from .products import Product, Rendered, normalise, render
@@ -165,7 +165,7 @@ def recognise(listing: ShownListing, checksums: Mapping[str, str]) -> ShownListi
     if not checksums or not listing.pictures:
         return listing
     pictures = tuple(
-        ShownPicture(id=picture.id, checksum=picture.checksum or checksums.get(picture.id, ""), ready=picture.ready)
+        msgspec.structs.replace(picture, checksum=picture.checksum or checksums.get(picture.id, ""))
         for picture in listing.pictures
     )
     return msgspec.structs.replace(listing, pictures=pictures)

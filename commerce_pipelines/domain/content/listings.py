@@ -28,11 +28,13 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 class ShownPicture(msgspec.Struct, frozen=True, kw_only=True):
     """A picture of a listing. id: the channel's own. checksum: of the picture of Odoo's that it certainly is, where its
-    file name tells; '' otherwise. ready: the channel is not at work on it."""
+    file name tells; '' otherwise. ready: the channel is not at work on it. address: where buyers see it, '' where that
+    is not known; nobody here ever fetches it."""
 
     id: str
     checksum: str = ""
     ready: bool = True
+    address: str = ""
 
 
 class ShownListing(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ from .doors import ContentDoor, Due, build_wishes, list_due
 from .inputs import read_shown, take_products
 from .matching import decide, decide_again
 from .pictures import OdooPictures
+from .side_by_side import Pictures, compare_pictures, list_hosts
 
 STAGE = "content"
 
@@ -46,6 +47,7 @@ class Compared(msgspec.Struct, kw_only=True):
     actions: Counter[str] = msgspec.field(default_factory=Counter)
     left: Counter[str] = msgspec.field(default_factory=Counter)
     rows: list[Difference] = msgspec.field(default_factory=list)
+    pictures: list[Pictures] = msgspec.field(default_factory=list)
 
 
 class Published(msgspec.Struct, kw_only=True):
@@ -129,6 +131,7 @@ def _store(connections: Connections, name: str, plans: Sequence[ListingPlan], ru
                     before=field.before, after=field.after, code=field.reason.code if field.reason else "",
                 ))  # fmt: skip
     done.left = +done.left
+    done.pictures = _show_pictures(connections, name, plans)
     now = connections.instruments.now()
     failures = [
         exceptions.Failure(record_id=key, day=None, reason=_name_listing(name, key, reason))
@@ -143,6 +146,12 @@ def _store(connections: Connections, name: str, plans: Sequence[ListingPlan], ru
         done.rows = store_differences(connection, name, rows, now)
     done.rows.sort(key=lambda row: (row.action != Action.CHANGE, row.since, row.key, row.field))
     return done
+
+
+def _show_pictures(connections: Connections, name: str, plans: Sequence[ListingPlan]) -> list[Pictures]:
+    content, host = connections.channel(name).content, connections.settings.channel(name).content.image_host
+    hosts = list_hosts(content.picture_hosts if content else (), host.public if host else "")
+    return compare_pictures(plans, hosts, connections.settings.odoo.url)
 
 
 _IN_LINE = (Action.SAME, Action.SETTLED, Action.EMPTY, Action.SENT)

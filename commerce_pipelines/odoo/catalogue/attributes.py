@@ -3,9 +3,8 @@
 What belongs here: the calls, which value of each attribute a variant has. What does not: what a listing shows of them
 (domain/content/lists.py).
 
-An attribute with one value for the template is not part of a variant's own values: Odoo keeps it on the template's line
-alone. Of one whose values a buyer chooses on ordering (`create_variant` never) a variant has none. Renaming an
-attribute or a value moves no write_date.
+Of an attribute whose values a buyer chooses on ordering (`create_variant` never) a variant has none, unless there is
+but one. Renaming an attribute or a value moves no write_date.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ def _build_products(
         values = {
             name: _convert({**template, **row}.get(name), name, countries, grams) for name in types.by_name
         }  # fmt: skip
-        attributes = row["product_template_attribute_value_ids"]
+        apart = [value for value in row["product_template_attribute_value_ids"] if value in options.get(OWN, {})]
         yield Product(
             product_id=row["id"], template_id=template_id, code=row["default_code"],
             active=bool(row["active"] and template["active"]), variants=counts.get(template_id, 0),
@@ -225,9 +225,9 @@ def _build_products(
                 for language, rows in texts.items() if template_id in rows
             },
             options={
-                language: tuple(names[value] for value in attributes if value in names)
+                language: tuple(names[value] for value in apart if value in names)
                 for language, names in options.items()
-            } if attributes else {},
+            } if apart else {},
             attributes=named.get(row["id"], {}), html=types.html,
             picture=pictures.of_variant.get(row["id"]) or pictures.of_template.get(template_id),
             template_picture=pictures.of_template.get(template_id),
@@ -247,14 +247,21 @@ def _convert(value: Any, name: str, countries: Mapping[int, str], grams: float) 
 def _read_options(
     client: OdooClient, variants: Sequence[dict[str, Any]], languages: Collection[str]
 ) -> dict[str, dict[int, str]]:
-    """Names of attribute values by language and id. Renaming one moves no write_date."""
+    """Names of the attribute values that tell variants apart, by language and id, as Odoo names them after a variant:
+    one of an attribute with a single value belongs to all variants. Renaming one moves no write_date."""
     ids = sorted({value for row in variants for value in row["product_template_attribute_value_ids"]})
+    model = "product.template.attribute"
+    line_of = {id_: row["attribute_line_id"] for id_, row in _read_by_ids(
+        client, f"{model}.value", ids, ["attribute_line_id"]
+    ).items()}  # fmt: skip
+    lines = _read_by_ids(client, f"{model}.line", sorted(set(line_of.values())), ["value_ids"])
+    ids = [id_ for id_ in ids if id_ in line_of and len(lines.get(line_of[id_], {}).get("value_ids", ())) > 1]
     if not ids:
         return {}
     return {
         language: {
             id_: str(row["name"])
-            for id_, row in _read_by_ids(client, "product.template.attribute.value", ids, ["name"], language).items()
+            for id_, row in _read_by_ids(client, f"{model}.value", ids, ["name"], language).items()
         }
         for language in {*languages, OWN}
     }

@@ -70,6 +70,8 @@ def test_a_variant_has_its_own_value_of_an_attribute_and_what_buyers_choose_is_n
     variants = world.call("product.product", "search", domain=[["product_tmpl_id", "=", id_]])
     for number, variant in enumerate(variants):
         world.call("product.product", "write", ids=[variant], vals={"default_code": f"{code}-{number}"})
-    shown = {dict(product.attributes[OWN])[f"Colour {MARK}"]: len(product.attributes[OWN])
-             for product in read(world, code)}  # fmt: skip
+    products = read(world, code)
+    shown = {dict(product.attributes[OWN])[f"Colour {MARK}"]: len(product.attributes[OWN]) for product in products}
     assert shown == {"Blue": 2, "Green": 2}
+    # As Odoo itself names a variant: the steel belongs to both.
+    assert sorted(product.options[OWN] for product in products) == [("Blue",), ("Green",)]

@@ -93,8 +93,11 @@ def _show_pictures(item: Item, place: str) -> tuple[ShownPicture, ...]:
             entries = decode_json(_LOCATED, raw) if raw is not None else []
         except (msgspec.DecodeError, UnicodeDecodeError):
             entries = []
-        if any(entry.media_location and entry.marketplace_id in (place, "") for entry in entries):
-            shown.append(ShownPicture(id=name))
+        here = [
+            entry.media_location for entry in entries if entry.marketplace_id in (place, "") and entry.media_location
+        ]
+        if here:
+            shown.append(ShownPicture(id=name, address=here[0]))
     return tuple(shown)
 
 

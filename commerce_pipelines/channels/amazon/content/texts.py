@@ -96,6 +96,7 @@ class AmazonContent(Content):
     language; it is called when that is needed. image_host: where Amazon fetches pictures from, None for none."""
 
     settles_after = timedelta(hours=24)
+    picture_hosts = ("media-amazon.com", "ssl-images-amazon.com")
 
     def __init__(
         self, api: Api, marketplaces: Callable[[], Sequence[str]], image_host: ImageHost | None = None

@@ -65,6 +65,7 @@ class EbayContent(Content):
 
     writes_stock = True
     settles_after = timedelta(minutes=15)
+    picture_hosts = ("ebayimg.com",)
 
     def __init__(
         self, account: Account, buckets: BucketStore, now: Callable[[], datetime], clock: Callable[[], float]
@@ -224,7 +225,8 @@ def _build_listings(item: ShownItem) -> Iterator[ShownListing]:
     yield ShownListing(
         key=item.ItemID, skus=item.skus, title=item.Title,
         values={TITLE: item.Title, DESCRIPTION: item.Description, **price},
-        pictures=tuple(ShownPicture(id=name_picture(address)) for address in addresses) or None, reference=reference,
+        pictures=tuple(ShownPicture(id=name_picture(address), address=address) for address in addresses) or None,
+        reference=reference,
     )  # fmt: skip
     for variation in variations:
         if variation.SKU and variation.StartPrice:

@@ -90,4 +90,9 @@ def _convert_weight(item: Item) -> str:
 def build_picture(media: Media) -> ShownPicture:
     """A picture of ours is recognised by its file name, which Shopify keeps in the address."""
     mark = _OURS.search(media.image.url) if media.image else None
-    return ShownPicture(id=media.id, checksum=mark.group(1) if mark else "", ready=media.status in ("READY", "FAILED"))
+    return ShownPicture(
+        id=media.id,
+        checksum=mark.group(1) if mark else "",
+        ready=media.status in ("READY", "FAILED"),
+        address=media.image.url if media.image else "",
+    )

@@ -75,6 +75,8 @@ _products = msgspec.json.Decoder(Product)
 class ShopifyContent(Content):
     """What the products of one shop show."""
 
+    picture_hosts = ("cdn.shopify.com",)
+
     def __init__(
         self, graphql: GraphQL, session: HttpSession, sleep: Callable[[float], None], clock: Callable[[], float],
         locales: Sequence[str] = (),
