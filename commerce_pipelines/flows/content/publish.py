@@ -39,7 +39,7 @@ STAGE = "content"
 
 class Compared(msgspec.Struct, kw_only=True):
     """A channel's difference. linked: listings of which fields were compared. rows: the fields that are not simply in
-    line, those that change first."""
+    line, those that change first. pictures: of listings whose pictures would change."""
 
     listings: int = 0
     linked: int = 0
