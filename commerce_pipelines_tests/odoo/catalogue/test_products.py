@@ -76,7 +76,7 @@ def test_a_field_that_odoo_lacks_is_named_and_the_others_are_read(world: World) 
     make(world)
     catalogue = read_catalogue(world.client, Wanted(fields=(*FIELDS, "x_none")))
     assert "x_none" in catalogue.missing
-    assert read_types(world.client, ["name", "x_none"]).names == {"name", "documents", "image_1920"}
+    assert read_types(world.client, ["name", "x_none"]).names == {"name", "documents", "image_1920", "attributes"}
 
 
 def test_what_may_feed_a_listing_is_what_this_odoo_has(world: World) -> None:
