@@ -16,9 +16,9 @@ from enum import StrEnum
 import msgspec
 
 from ...core.reasons import Reason
+from .entries import merge_specifics
 from .fields import IMAGES, PRICE, SPECIFICS, Limit, base_of, fit, locale_of
 from .listings import ShownListing, Slot
-from .lists import merge_specifics
 from .pricelists import show_price
 from .products import Product, Rendered, normalise, render
 from .rules import ContentBreaker, ContentRules

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from .entries import join_attributes, merge_specifics, normalise_list, read_list
 from .fields import IMAGES, PRICE, SPECIFICS, TITLE, Limit, base_of, locale_of
 from .listings import Picture
-from .lists import join_attributes, merge_specifics, normalise_list, read_list
 from .markup import clean, collapse, flatten, paragraphs
 from .pricelists import Price, Tax
 from .rules import ContentRules

@@ -1,7 +1,7 @@
 """Attributes of products in Odoo: what is the same for a whole template, and what makes a variant.
 
 What belongs here: the calls, which value of each attribute a variant has. What does not: what a listing shows of them
-(domain/content/lists.py).
+(domain/content/entries.py).
 
 Of an attribute whose values a buyer chooses on ordering (`create_variant` never) a variant has none, unless there is
 but one. Renaming an attribute or a value moves no write_date.

@@ -1,6 +1,6 @@
 """Item specifics of listings that the Inventory API made: the aspects of their items.
 
-What belongs here: reading them, what is written. What does not: which are right (domain/content/lists.py), writing an
+What belongs here: reading them, what is written. What does not: which are right (domain/content/entries.py), writing an
 item (managed.py).
 
 No list of the Trading API shows item specifics, and GetItem, which does, reads one listing a call. So those of listings
@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from ....core.legible import decode_json
+from ....domain.content.entries import read_specifics, write_specifics
 from ....domain.content.fields import SPECIFICS, Limit
 from ....domain.content.listings import ShownListing
-from ....domain.content.lists import read_specifics, write_specifics
 from ...http.session import Repeat
 from ..api.account import Account
 from ..api.inventory_items import read_pages

@@ -7,9 +7,7 @@ from hypothesis import given, strategies
 
 from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.domain.content.comparison import Action, Memory, compare
-from commerce_pipelines.domain.content.fields import Limit, fit
-from commerce_pipelines.domain.content.listings import ShownListing
-from commerce_pipelines.domain.content.lists import (
+from commerce_pipelines.domain.content.entries import (
     join_attributes,
     merge_specifics,
     normalise_list,
@@ -17,6 +15,8 @@ from commerce_pipelines.domain.content.lists import (
     read_specifics,
     write_specifics,
 )
+from commerce_pipelines.domain.content.fields import Limit, fit
+from commerce_pipelines.domain.content.listings import ShownListing
 from commerce_pipelines.domain.content.products import OWN, Product
 from commerce_pipelines.domain.content.rules import ContentRules
 
