@@ -65,7 +65,7 @@ def plan_marketplace(connections: Connections, channel: ChannelSettings) -> Iter
 
 
 INBOUND_KEYS = (  # that the file itself verifies
-    "since", "ledger_by", "departures", "removals", "removals.enabled", "removals.since",
+    "since", "ledger_by", "departures", "removals", "removals.enabled", "removals.since", "removals.kinds",
     "overdue_days", "claim_days", "plans", "plans.enabled", "plans.placement",
     "plans.carrier", "plans.label_owner", "plans.label_page", "plans.arrives_in_days",
 )  # fmt: skip

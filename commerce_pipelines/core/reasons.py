@@ -81,6 +81,7 @@ _CODES = {
         "unknown_ledger_event", "ledger_unsound", "fba_stock_differs", "fba_count_differs", "unknown_shipment",
         "fba_prep_unknown", "fba_box_full", "fba_box_mixed", "fba_box_unmeasured", "fba_partly_packed",
         "fba_not_offered", "fba_transfer_changed", "fba_plan_refused", "fba_no_address", "fba_removal_differs",
+        "fba_removal_kind",
         # product content
         "content_too_long", "bad_barcode", "content_refused", "picture_changed", "price_tax", "price_currency",
         "price_basis",

@@ -1,24 +1,26 @@
-"""Goods that the marketplace sends back from its warehouses on the merchant's order: parcels, and what of them Odoo has
-still to bring on the road home.
+"""Goods that the marketplace sends back from its warehouses on the merchant's order: its report of them, and parcels.
 
-What belongs here: these rules, pure. What does not: reading the marketplace's report (channels/), transfers
-(odoo/inbound/removals.py).
+What belongs here: the section, which rows come home, parcels, pure. What does not: what of a parcel Odoo has still to
+move (removal_ways.py), reading the marketplace's report (channels/), transfers (odoo/inbound/removals.py).
 
-**By what was shipped.** The report tells absolute numbers, and its rows have no id, so equal ones of a parcel are added
-up, and a step is that number less what Odoo has moved for the parcel already. A run that was cut off, or comes again,
-moves nothing twice. A number that goes down later takes nothing back; it is shown.
+The report tells absolute numbers, and its rows have no id, so equal ones of a parcel are added up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import Literal
 
 import msgspec
 
 from ...core.section import Section
-from ..outbox.effects import digest
-from .reconciliation import Content
+
+RETURN, OTHER = "return", "other"
+# Kinds of removal orders, in the marketplace's words: only returns come home.
+KINDS: Mapping[str, str] = {
+    "return": RETURN, "disposal": OTHER, "liquidation": OTHER, "liquidations": OTHER, "donation": OTHER,
+}  # fmt: skip
 
 
 class RemovalRules(Section, kw_only=True, frozen=True):
@@ -30,6 +32,8 @@ class RemovalRules(Section, kw_only=True, frozen=True):
     warehouse: str = ""  # that they come back to; default: the channel's `warehouse`
     unsellable: str = ""  # where units that cannot be sold go to there
     unsellable_from: str = ""  # where such units lie in `channel_warehouse`; default: its stock
+    # What the report's other words for a removal order's kind mean; '' for rows that name none.
+    kinds: dict[str, Literal["return", "other"]] = {}
 
     def problems(self, *, receive: bool) -> list[tuple[str, str]]:
         """(key, problem and fix) for keys that contradict one another. receive: the key of `inbound`."""
@@ -50,7 +54,8 @@ class RemovalRules(Section, kw_only=True, frozen=True):
 
 
 class RemovedUnits(msgspec.Struct, frozen=True, kw_only=True):
-    """One row: units of a SKU that were shipped to the merchant. shipped_on: in the channel's zone."""
+    """One row: units of a SKU that were shipped to the merchant. shipped_on: in the channel's zone. kind: of the
+    removal order, in the report's word; '' where it names none."""
 
     order_id: str
     shipped_on: date
@@ -59,6 +64,7 @@ class RemovedUnits(msgspec.Struct, frozen=True, kw_only=True):
     is_sellable: bool
     carrier: str = ""
     tracking: str = ""
+    kind: str = "Return"
 
 
 Goods = tuple[str, bool]  # a SKU, and whether its units can be sold
@@ -75,22 +81,34 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     units: Mapping[Goods, int]
 
     @property
-    def key(self) -> str:
-        """By which the transfers of the parcel are found again."""
-        return digest({"order": self.order_id, "day": str(self.shipped_on), "tracking": self.tracking})[:16]
-
-    @property
     def name(self) -> str:
         """As it stands in Odoo's Source Document."""
         return " ".join(filter(None, (f"removal {self.order_id}", self.carrier, self.tracking)))
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """What a parcel still has to move in Odoo. fewer: units by product that Odoo has moved and the report does not tell
-    any more."""
+class Unclear(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of one kind that nobody knows: how many, over how many units, of which orders."""
 
-    units: Mapping[Own, float]
-    fewer: Mapping[Own, float]
+    rows: int = 0
+    units: int = 0
+    orders: frozenset[str] = frozenset()
+
+
+def sort_rows(rows: Iterable[RemovedUnits], kinds: Mapping[str, str]) -> tuple[list[RemovedUnits], dict[str, Unclear]]:
+    """The rows that come home; and by their word, those of which nobody knows whether they do. kinds: the settings'
+    words."""
+    meant = {**KINDS, **{word.strip().lower(): kind for word, kind in kinds.items()}}
+    home, unclear = list[RemovedUnits](), dict[str, Unclear]()
+    for row in rows:
+        kind = meant.get(row.kind.strip().lower())
+        if kind == RETURN:
+            home.append(row)
+        elif kind is None:
+            before = unclear.get(row.kind, Unclear())
+            unclear[row.kind] = Unclear(
+                rows=before.rows + 1, units=before.units + row.units, orders=before.orders | {row.order_id}
+            )
+    return home, unclear
 
 
 def build_parcels(rows: Iterable[RemovedUnits], since: date) -> list[Parcel]:
@@ -111,19 +129,3 @@ def build_parcels(rows: Iterable[RemovedUnits], since: date) -> list[Parcel]:
         )
         for (order_id, day, tracking), units in sorted(parcels.items())
     ]
-
-
-def plan_way(parcel: Parcel, contents: Mapping[str, Sequence[Content]], moved: Mapping[Own, float]) -> Way:
-    """contents: what each SKU is in Odoo; a SKU without is left out. moved: what Odoo has on its transfers of the
-    parcel."""
-    shipped: dict[Own, float] = {}
-    for (msku, is_sellable), units in parcel.units.items():
-        for content in contents.get(msku, ()):
-            own = (content.product, is_sellable)
-            shipped[own] = shipped.get(own, 0.0) + units * content.units
-    rest = {own: round(shipped.get(own, 0.0) - moved.get(own, 0.0), 4) for own in sorted(shipped.keys() | moved.keys())}
-    is_complete = all(msku in contents for msku, _ in parcel.units)
-    return Way(
-        units={own: units for own, units in rest.items() if units > 0},
-        fewer={own: -units for own, units in rest.items() if units < 0} if is_complete else {},
-    )

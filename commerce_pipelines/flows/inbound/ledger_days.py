@@ -57,16 +57,25 @@ def plan_days(connections: Connections, name: str) -> tuple[date, date] | None:
 
 
 def is_due(connections: Connections, name: str) -> bool:
-    """Whether yesterday's ledger is not kept, and was not looked for a short while ago; or a person has asked since for
-    another look at what waits."""
+    """Whether yesterday's ledger is not kept, and was not looked for a short while ago; or a part of the run that read
+    it is not done since, because it failed; or a person has asked since for another look at what waits."""
     now = connections.instruments.now()
     yesterday = business_day(now, connections.settings.channel(name).zone) - timedelta(days=1)
     with connections.warehouse.transaction() as connection:
         kept = rows.newest_day(connection, name)
+        done = rows.read_done(connection, name)
     if plan_days(connections, name) is None:
         return False
+    if kept is None or any(part not in done or done[part] < kept[1] for part in _list_parts(connections, name)):
+        return True
     asked = find_asked(connections, name, STAGES)
-    return kept is None or (kept[0] < yesterday and now - kept[1] >= READ_AGAIN) or bool(asked and asked > kept[1])
+    return (kept[0] < yesterday and now - kept[1] >= READ_AGAIN) or bool(asked and asked > kept[1])
+
+
+def _list_parts(connections: Connections, name: str) -> tuple[str, ...]:
+    """What follows the ledger in the same run."""
+    removals = connections.settings.channel(name).inbound.removals.enabled
+    return STAGES[1:] if removals else STAGES[2:]
 
 
 def read(connections: Connections, name: str, run_id: str = "") -> Read:

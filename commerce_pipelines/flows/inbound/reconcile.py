@@ -147,6 +147,7 @@ def _keep(
         gone = [row.record_id for row in waiting if row.stage == STAGE and row.record_id not in still]
         exceptions.resolve(connection, name, Topic.INBOUND, STAGE, gone, now)
         exceptions.record(connection, name, Topic.INBOUND, STAGE, failures, run_id, now)
+        rows.note_done(connection, name, STAGE, now)
 
 
 def describe(line: Line, day: date) -> Reason:

@@ -1,12 +1,14 @@
 """Goods that a marketplace sends back from its warehouses come back in Odoo by two transfers for each parcel.
 
     read       what was shipped to the merchant in the last weeks, whole days; added up by parcel
-    decide     that, less what Odoo has moved for the parcel: pure (domain/inbound/removals.py)
+    match      with the parcels on record, which keep their keys, and put on record what is new
+    decide     that, less what Odoo has moved for the order: pure (domain/inbound/removal_ways.py)
     carry out  out of the marketplace's warehouse onto the road, dated on that day; the way home waits for people
     keep       how each parcel stands; what cannot be moved waits in the exceptions
 
-What belongs here: the order of these steps. What does not: the rules, and the steps themselves. Units that leave are
-removals in Odoo as in the ledger, so the comparison (reconcile.py) counts them once on both sides.
+What belongs here: the order of these steps. What does not: the rules, and the steps themselves, sentences
+(removal_reasons.py). Units that leave are removals in Odoo as in the ledger, so the comparison (reconcile.py) counts
+them once on both sides.
 """
 
 from __future__ import annotations
@@ -23,19 +25,30 @@ from ...channels.settings import ChannelSettings
 from ...core.errors import RecordError
 from ...core.reasons import Reason
 from ...core.topics import Topic
-from ...domain.inbound.removals import Own, Parcel, build_parcels, plan_way
+from ...domain.inbound.removal_ways import MARGIN, Standing, State, Way, match_parcels, plan_ways, settle
+from ...domain.inbound.removals import Own, Unclear, build_parcels, sort_rows
 from ...domain.orders.order import business_day
 from ...domain.sales.mapping import goods_of
 from ...odoo.inbound import removals as transfers
 from ...odoo.inbound.contents import Contents, read_contents
 from ...odoo.inbound.removals import HomePlaces, Leg
+from ...odoo.reference.units import read_units
 from ...odoo.rpc.client import OdooClient
 from ...odoo.rpc.errors import OdooRefusal
 from ...resources.connections import Connections
 from ...warehouse import exceptions
+from ...warehouse.inbound import ledger
 from ...warehouse.inbound import removals as rows
 from ...warehouse.inbound.removals import KeptParcel
 from ..odoo_writer import odoo_writer
+from .removal_reasons import (
+    describe_fewer,
+    describe_gone,
+    describe_lost,
+    describe_refusal,
+    describe_tracked,
+    describe_unclear,
+)
 
 STAGE = "removals"
 SPAN_DAYS = 30  # of the report: late rows come, and a parcel's number may still change
@@ -51,6 +64,26 @@ class Returned(msgspec.Struct, kw_only=True):
     waiting: Counter[str] = msgspec.field(default_factory=Counter)
 
 
+class _Book(msgspec.Struct, frozen=True, kw_only=True):
+    """The parcels that count now, by key, and how Odoo stands. legs: also of parcels that nothing is on record of.
+    start: the report's first day."""
+
+    standings: Mapping[str, Standing]
+    contents: Contents
+    start: date
+    step: float = 0.01
+    tracked: frozenset[int] = frozenset()
+
+    def plan(self, legs: Mapping[str, Sequence[Leg]]) -> dict[str, Way]:
+        """What is on record of nobody counts where the report should have it."""
+        first = str(self.start + MARGIN)
+        moved = {
+            key: transfers.add_moves(of) for key, of in legs.items()
+            if key in self.standings or all(not leg.done_at or leg.done_at >= first for leg in of)
+        }  # fmt: skip
+        return plan_ways(self.standings, self.contents.of, moved, self.step)
+
+
 def bring_back(connections: Connections, name: str, run_id: str = "") -> Returned:
     """Raises the channel's own errors, and RecordError for a place that Odoo lacks, before anything is written."""
     settings = connections.settings.channel(name)
@@ -60,73 +93,129 @@ def bring_back(connections: Connections, name: str, run_id: str = "") -> Returne
     today = business_day(connections.instruments.now(), settings.zone)
     start = max(rules.since or today, today - timedelta(days=SPAN_DAYS))
     read = stock.read_removals(start, today) if start < today else ()
-    parcels = {parcel.key: parcel for parcel in build_parcels(read, start)}
+    home, unclear = sort_rows(read, rules.kinds)
+    parcels = build_parcels(home, start)
+    orders = {parcel.order_id for parcel in parcels}
+    with connections.warehouse.transaction() as connection:
+        kept = rows.read_kept(connection, name, orders, (rules.since or today, start - MARGIN))
+    doubtful = frozenset(order for row in unclear.values() for order in row.orders)
+    standings = match_parcels(parcels, kept, (start, today), doubtful)
+    counting = {key: row for key, row in standings.items() if row.state is not State.UNSEEN}
     done = Returned(parcels=len(parcels))
-    contents = _read_contents(connections, name, list(parcels.values()))
+    contents = _read_contents(connections, name, counting)
     reasons: dict[str, Reason] = {}
-    if parcels:
+    if counting:
         with odoo_writer(connections, name) as client:
             places = _find_places(client, settings)
-            reasons = _move(connections, name, (client, places), parcels, contents, done)
-    _keep(connections, name, reasons, contents, done, run_id)
+            _note_new(connections, name, counting)
+            book = _build_book(client, counting, contents, start)
+            reasons = _move(connections, name, (client, places), book, done)
+    _keep(connections, name, (reasons, contents, unclear), done, run_id)
     return done
 
 
-def _read_contents(connections: Connections, name: str, parcels: Sequence[Parcel]) -> Contents:
+def _read_contents(connections: Connections, name: str, standings: Mapping[str, Standing]) -> Contents:
     rules = connections.settings.channel(name)
-    mskus = {msku for parcel in parcels for msku, _ in parcel.units}
+    mskus = {msku for row in standings.values() for msku, _ in row.parcel.units}
     if not mskus:
         return Contents({}, {})
     goods = {msku: goods_of(msku, "", rules) for msku in mskus}
     return read_contents(connections.odoo_of(name), goods, rules.sku_fold_case)
 
 
+def _note_new(connections: Connections, name: str, standings: Mapping[str, Standing]) -> None:
+    """On record before anything is made in Odoo, so that the next run knows the parcel by whatever name."""
+    new = [KeptParcel(key=key, parcel=row.parcel) for key, row in standings.items() if row.before is None]
+    with connections.warehouse.transaction() as connection:
+        rows.keep(connection, name, new, connections.instruments.now())
+
+
+def _build_book(
+    client: OdooClient, standings: Mapping[str, Standing], contents: Contents, start: date
+) -> _Book:  # fmt: skip
+    products = {content.product for of in contents.of.values() for content in of}
+    return _Book(
+        standings=standings, contents=contents, start=start, step=read_units(client).step,
+        tracked=frozenset(transfers.find_tracked(client, products)),
+    )  # fmt: skip
+
+
 def _move(
-    connections: Connections, name: str, odoo: tuple[OdooClient, HomePlaces], parcels: Mapping[str, Parcel],
-    contents: Contents, done: Returned,
-) -> dict[str, Reason]:  # fmt: skip
+    connections: Connections, name: str, odoo: tuple[OdooClient, HomePlaces], book: _Book, done: Returned
+) -> dict[str, Reason]:
     """Bring Odoo in step with the parcels; why one waits, by its key."""
     client, places = odoo
-    label, reasons = connections.label(name), dict[str, Reason]()
-    before = transfers.read_legs(client, label, parcels)
-    products = {content.product for of in contents.of.values() for content in of}
-    tracked = transfers.find_tracked(client, products)
-    wanted: dict[str, tuple[Parcel, int, Mapping[Own, float]]] = {}
-    for key, parcel in parcels.items():
-        legs = before.get(key, [])
-        way = plan_way(parcel, contents.of, transfers.add_moved(legs))
-        units = {own: count for own, count in way.units.items() if own[0] not in tracked}
-        if way.fewer:
-            reasons[key] = _describe_fewer(parcel, sum(way.fewer.values()))
-        elif len(units) < len(way.units):
-            reasons[key] = _describe_tracked(parcel)
+    label, standings = connections.label(name), book.standings
+    orders = {row.parcel.order_id for row in standings.values()}
+    before = transfers.read_legs(client, label, standings, orders)
+    transfers.rename(client, label, {
+        key: (row.before.name, row.parcel.name) for key, row in standings.items()
+        if row.before and row.before.name != row.parcel.name
+    })  # fmt: skip
+    wanted, reasons = dict[str, tuple[str, int, Mapping[Own, float]]](), dict[str, Reason]()
+    for key, way in book.plan(before).items():
+        units = {own: count for own, count in way.units.items() if own[0] not in book.tracked}
+        reason = _judge(standings[key], way, is_tracked=len(units) < len(way.units))
+        if reason:
+            reasons[key] = reason
         if units:
-            wanted[key] = parcel, _count(legs) + 1, units
+            number = max((leg.number for leg in before.get(key, [])), default=0) + 1
+            wanted[key] = standings[key].parcel.name, number, units
     refused: dict[str, OdooRefusal | None] = dict(transfers.send_out(client, label, places, wanted)) if wanted else {}
-    legs_now = transfers.read_legs(client, label, parcels)
-    with connections.warehouse.transaction() as connection:
-        settled = rows.read_moved(connection, name, parcels)
+    legs = {key: of for key, of in transfers.read_legs(client, label, standings, orders).items() if key in standings}
     at = {
-        key: _find_moment(connections, name, parcels[key].shipped_on)
-        for key, legs in legs_now.items()
-        if settled.get(key) != sum(map(_sum, legs))
-    }
-    refused |= transfers.bring_home(client, places, {key: (parcels[key], legs) for key, legs in legs_now.items()}, at)
-    reasons |= {key: _describe_refusal(parcels[key], refusal) for key, refusal in refused.items()}
-    after = transfers.read_legs(client, label, parcels)
-    for key, parcel in parcels.items():
-        there = {leg.picking_id: leg for leg in after.get(key, [])}
-        was = {leg.picking_id for leg in before.get(key, []) if leg.state == "done"}
-        left = [leg for leg in there.values() if leg.state == "done"]
-        done.units += sum(_sum(leg) for leg in left if leg.picking_id not in was)
-        done.transfers += sum(leg.picking_id not in was for leg in left)
-        code = reasons[key].code if key in reasons else ""
-        done.kept.append(KeptParcel(key=key, parcel=parcel, moved=sum(map(_sum, left)), code=code))
+        leg.picking_id: _find_moment(connections, name, standings[key].parcel.shipped_on)
+        for key, of in legs.items() for leg in of if leg.number > standings[key].transfers
+    }  # fmt: skip
+    refused |= transfers.bring_home(
+        client, places, {key: (standings[key].parcel.name, of) for key, of in legs.items()}, at
+    )
+    reasons |= {key: describe_refusal(standings[key].parcel, refusal) for key, refusal in refused.items()}
+    after = transfers.read_legs(client, label, standings, orders)
+    _count(book, before, after, reasons, done)
     return reasons
 
 
-def _count(legs: Sequence[Leg]) -> int:
-    return max((int(leg.name.removesuffix("_out").rpartition("_")[2]) for leg in legs), default=0)
+def _judge(standing: Standing, way: Way, *, is_tracked: bool) -> Reason | None:
+    if way.fewer:
+        describe = describe_gone if standing.state is State.GONE else describe_fewer
+        return describe(standing.parcel, sum(way.fewer.values()))
+    if is_tracked:
+        return describe_tracked(standing.parcel)
+    return describe_lost(standing.parcel, max(map(abs, way.lost.values()))) if way.lost else None
+
+
+def _count(
+    book: _Book, before: Mapping[str, Sequence[Leg]], after: Mapping[str, Sequence[Leg]],
+    reasons: Mapping[str, Reason], done: Returned,
+) -> None:  # fmt: skip
+    """How every parcel stands now."""
+    ways = book.plan(after)
+    for key, row in book.standings.items():
+        there = after.get(key, [])
+        was = {leg.picking_id for leg in before.get(key, []) if leg.state == "done"}
+        left = [leg for leg in there if leg.state == "done"]
+        done.units += sum(_sum(leg) for leg in left if leg.picking_id not in was)
+        done.transfers += sum(leg.picking_id not in was for leg in left)
+        unfinished = [leg.number for leg in there if leg.state not in ("done", "cancel")]
+        dated = min(unfinished, default=max((leg.number for leg in there), default=0) + 1) - 1
+        done.kept.append(
+            KeptParcel(
+                key=key,
+                parcel=row.parcel,
+                moved=sum(map(_sum, left)),
+                code=_find_code(book, key, reasons),
+                layers=settle(row, book.contents.of, ways[key]),
+                transfers=dated,
+            )
+        )
+
+
+def _find_code(book: _Book, key: str, reasons: Mapping[str, Reason]) -> str:
+    if key in reasons:
+        return reasons[key].code
+    refused = (book.contents.refused.get(msku) for msku, _ in book.standings[key].parcel.units)
+    return next((reason.code for reason in refused if reason), "")
 
 
 def _sum(leg: Leg) -> float:
@@ -139,50 +228,28 @@ def _find_moment(connections: Connections, name: str, day: date) -> datetime:
 
 
 def _keep(
-    connections: Connections, name: str, reasons: Mapping[str, Reason], contents: Contents, done: Returned, run_id: str
+    connections: Connections, name: str, found: tuple[Mapping[str, Reason], Contents, Mapping[str, Unclear]],
+    done: Returned, run_id: str,
 ) -> None:  # fmt: skip
+    reasons, contents, unclear = found
     now = connections.instruments.now()
     days = {row.key: row.parcel.shipped_on for row in done.kept}
+    of_record: dict[str, tuple[Reason, date | None]] = {
+        **{f"removal {of}": (reason, days.get(of)) for of, reason in reasons.items()},
+        **{f"removed sku {msku}": (reason, None) for msku, reason in contents.refused.items()},
+        **{f"removal kind {word}": (describe_unclear(word, row), None) for word, row in unclear.items()},
+    }
     failures = [
-        exceptions.Failure(record_id=f"removal {of}", day=days.get(of), reason=reason) for of, reason in reasons.items()
+        exceptions.Failure(record_id=record, day=day, reason=reason) for record, (reason, day) in of_record.items()
     ]
-    failures += [
-        exceptions.Failure(record_id=f"removed sku {msku}", day=None, reason=reason)
-        for msku, reason in contents.refused.items()
-    ]
-    still = {failure.record_id for failure in failures}
     with connections.warehouse.transaction() as connection:
         rows.keep(connection, name, done.kept, now)
         waiting = exceptions.open_exceptions(connection, name, Topic.INBOUND)
-        gone = [row.record_id for row in waiting if row.stage == STAGE and row.record_id not in still]
+        gone = [row.record_id for row in waiting if row.stage == STAGE and row.record_id not in of_record]
         exceptions.resolve(connection, name, Topic.INBOUND, STAGE, gone, now)
         exceptions.record(connection, name, Topic.INBOUND, STAGE, failures, run_id, now)
+        ledger.note_done(connection, name, STAGE, now)
     done.waiting = Counter(failure.reason.code for failure in failures)
-
-
-def _describe_fewer(parcel: Parcel, units: float) -> Reason:
-    return Reason(
-        "fba_removal_differs",
-        f"The marketplace tells of {units:g} units less of the {parcel.name} than Odoo has moved.",
-        "Nothing is taken back: look at the removal order in the marketplace, and return the rest in Odoo by hand.",
-        parcel.order_id,
-    )  # fmt: skip
-
-
-def _describe_tracked(parcel: Parcel) -> Reason:
-    return Reason(
-        "lot_needed", f"Of the {parcel.name} units with a lot or serial number come back, and nobody says which.",
-        "Make their transfer out of the marketplace's warehouse by hand, with the numbers, and write a later day as "
-        "`inbound.removals.since`.", parcel.order_id,
-    )  # fmt: skip
-
-
-def _describe_refusal(parcel: Parcel, refusal: OdooRefusal | None) -> Reason:
-    what = f", in {refusal.what}" if refusal else " and does not say why"
-    return Reason(
-        "refused_by_odoo", f"Odoo does not carry out the transfers of the {parcel.name}{what}.",
-        "Validate them in Odoo by hand: a question that Odoo asks there is the usual cause.", parcel.order_id,
-    )  # fmt: skip
 
 
 def find_problem(connections: Connections, name: str) -> str:

@@ -1,7 +1,7 @@
 """Transfers of goods that the marketplace sends back: out of its warehouse onto the road, done; and from there home,
 which people receive as the parcel arrives.
 
-What belongs here: the calls. What does not: how many units (domain/inbound/removals.py), which product a SKU is
+What belongs here: the calls. What does not: how many units (domain/inbound/removal_ways.py), which product a SKU is
 (contents.py).
 
 Both transfers have external ids made of the parcel and a number, so that after a crash or a lost answer they are found
@@ -20,7 +20,8 @@ import msgspec
 
 from ...core.errors import RecordError
 from ...core.failpoints import failpoint
-from ...domain.inbound.removals import Own, Parcel
+from ...domain.inbound.removal_ways import Moves, order_key
+from ...domain.inbound.removals import Own
 from ..reference.names import KINDS, find_names, missing
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
@@ -47,12 +48,19 @@ class HomePlaces(msgspec.Struct, frozen=True, kw_only=True):
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
     """The first transfer of a parcel. moves: (movement, product, whether it can be sold, units in the product's own
-    unit)."""
+    unit). returned: units by movement that people have returned. done_at: as Odoo writes it, in UTC."""
 
     name: str
     picking_id: int
     state: str
     moves: tuple[tuple[int, int, bool, float], ...]
+    returned: Mapping[int, float] = {}
+    done_at: str = ""
+
+    @property
+    def number(self) -> int:
+        """Of the parcel's transfers, from 1."""
+        return int(self.name.removesuffix("_out").rpartition("_")[2])
 
 
 def find_home(client: OdooClient, channel_warehouse: str, warehouse: str, places: Mapping[str, str]) -> HomePlaces:
@@ -109,50 +117,76 @@ def find_tracked(client: OdooClient, products: Collection[int]) -> set[int]:
     return {row["id"] for row in rows}
 
 
-def read_legs(client: OdooClient, label: str, keys: Collection[str]) -> dict[str, list[Leg]]:
-    """The first transfers of parcels, by the parcel's key, in their order; those that a person cancelled count as
-    moved, too: nothing is made again that somebody has decided against."""
-    prefix = {key: f"{label}_removal_{key}_" for key in keys}
-    names = names_that_begin(client, PICKING, prefix.values())
+def read_legs(client: OdooClient, label: str, keys: Collection[str], orders: Collection[str]) -> dict[str, list[Leg]]:
+    """The first transfers of parcels, by the parcel's key, in their order: of these keys, and all of these removal
+    orders; those that a person cancelled are there, too."""
+    begin = f"{label}_removal_"
+    prefixes = [*(f"{begin}{key}_" for key in keys), *(f"{begin}{order_key(order)}" for order in orders)]
+    names = names_that_begin(client, PICKING, prefixes)
     outs = {picking: name for picking, name in names.items() if name.endswith("_out")}
-    states = {row["id"]: row["state"] for row in fetch(client, PICKING, [["id", "in", sorted(outs)]], ["state"])}
-    moves = names_that_begin(client, "stock.move", prefix.values())
+    heads = {row["id"]: row for row in fetch(client, PICKING, [["id", "in", sorted(outs)]], ["state", "date_done"])}
+    moves = {of: name for of, name in names_that_begin(client, "stock.move", prefixes).items() if "_out_" in name}
     fields = ["product_id", "product_qty", "picking_id"]
     rows = fetch(client, "stock.move", [["id", "in", sorted(moves)]], fields) if moves else []
     of_picking: dict[int, list[tuple[int, int, bool, float]]] = defaultdict(list)
     for row in rows:
-        name = moves[row["id"]]
-        if "_out_" in name:
-            of_picking[row["picking_id"]].append(
-                (row["id"], row["product_id"], name.endswith("_s"), row["product_qty"])
-            )
+        of_picking[row["picking_id"]].append(
+            (row["id"], row["product_id"], moves[row["id"]].endswith("_s"), row["product_qty"])
+        )
+    returned = _read_returned(client, moves)
     legs: dict[str, list[Leg]] = {}
     for picking, name in sorted(outs.items(), key=lambda pair: pair[0]):
-        key = next(key for key, text in prefix.items() if name.startswith(text))
-        state = states.get(picking, "cancel")
-        leg = Leg(name=name, picking_id=picking, state=state, moves=tuple(of_picking[picking]))
-        legs.setdefault(key, []).append(leg)
+        head = heads.get(picking)
+        leg = Leg(
+            name=name, picking_id=picking, state=head["state"] if head else "cancel", moves=tuple(of_picking[picking]),
+            returned={of: returned[of] for of, *_ in of_picking[picking] if of in returned},
+            done_at=str((head and head["date_done"]) or "").replace("T", " ")[:19],
+        )  # fmt: skip
+        legs.setdefault(name.removeprefix(begin).partition("_")[0], []).append(leg)
     return legs
 
 
-def add_moved(legs: Sequence[Leg]) -> dict[Own, float]:
-    moved: dict[Own, float] = {}
+def _read_returned(client: OdooClient, moves: Collection[int]) -> dict[int, float]:
+    domain = [["origin_returned_move_id", "in", sorted(moves)], ["state", "=", "done"]]
+    returned: dict[int, float] = defaultdict(float)
+    for row in fetch(client, "stock.move", domain, ["origin_returned_move_id", "product_qty"]) if moves else []:
+        returned[row["origin_returned_move_id"]] += row["product_qty"]
+    return returned
+
+
+def add_moves(legs: Sequence[Leg]) -> Moves:
+    """Units on these transfers; of these, on cancelled ones, or returned."""
+    units: dict[Own, float] = defaultdict(float)
+    undone: dict[Own, float] = defaultdict(float)
     for leg in legs:
-        for _, product, is_sellable, units in leg.moves:
-            moved[product, is_sellable] = moved.get((product, is_sellable), 0.0) + units
-    return moved
+        for move, product, is_sellable, count in leg.moves:
+            units[product, is_sellable] += count
+            back = count if leg.state == "cancel" else leg.returned.get(move, 0.0)
+            if back:
+                undone[product, is_sellable] += back
+    return Moves(units=units, undone=undone)
+
+
+def rename(client: OdooClient, label: str, names: Mapping[str, tuple[str, str]]) -> None:
+    """Source Documents of parcels, by key: (as it was written, as it is now). What a person has written there stays."""
+    for key, (old, new) in names.items():
+        ours = sorted(names_that_begin(client, PICKING, [f"{label}_removal_{key}_"]))
+        domain = [["origin", "=", old], "|", ["id", "in", ours], ["backorder_id", "in", ours]]
+        ids = [row["id"] for row in fetch(client, PICKING, domain, ["origin"])] if ours else []
+        if ids:
+            client.call(PICKING, "write", ids=ids, vals={"origin": new}, context=_build_context(client))
 
 
 def send_out(
-    client: OdooClient, label: str, places: HomePlaces, wanted: Mapping[str, tuple[Parcel, int, Mapping[Own, float]]]
+    client: OdooClient, label: str, places: HomePlaces, wanted: Mapping[str, tuple[str, int, Mapping[Own, float]]]
 ) -> dict[str, OdooRefusal]:
-    """Make the first transfers. wanted: by the parcel's key, the parcel, the number of its next transfer, and units by
-    product. Returns refusals by key."""
+    """Make the first transfers. wanted: by the parcel's key, its Source Document, the number of its next transfer, and
+    units by product. Returns refusals by key."""
     units = _read_units(client, {product for _, _, of in wanted.values() for product, _ in of})
     rows = {}
-    for key, (parcel, number, of) in wanted.items():
+    for key, (origin, number, of) in wanted.items():
         name = f"{label}_removal_{key}_{number}_out"
-        head = {"id": xid(name), "picking_type_id/.id": str(places.out_type), "origin": parcel.name,
+        head = {"id": xid(name), "picking_type_id/.id": str(places.out_type), "origin": origin,
                 "location_id/.id": str(places.away[True]), "location_dest_id/.id": str(places.road)}  # fmt: skip
         lines = [
             _build_line(name, (product, is_sellable), count, units, (places.away[is_sellable], places.road))
@@ -165,27 +199,26 @@ def send_out(
 
 
 def bring_home(
-    client: OdooClient, places: HomePlaces, legs: Mapping[str, tuple[Parcel, Sequence[Leg]]], at: Mapping[str, datetime]
+    client: OdooClient, places: HomePlaces, legs: Mapping[str, tuple[str, Sequence[Leg]]], at: Mapping[int, datetime]
 ) -> dict[str, OdooRefusal | None]:
-    """Carry out the first transfers, and make and confirm the second ones. at: when parcels left whose transfers are to
-    be dated; a date that a person has corrected later stays. Returns the parcels that are not done: with Odoo's
-    refusal, None where it does not say why."""
+    """Carry out the first transfers, and make and confirm the second ones. legs: by the parcel's key, with its Source
+    Document. at: when the goods left, of the first
+    transfers that are to be dated; on all others a date that a person has corrected stays. Returns the parcels that are
+    not done: with Odoo's refusal, None where it does not say why."""
     every = {leg.picking_id: (key, leg) for key, (_, of) in legs.items() for leg in of if leg.state != "cancel"}
-    failed = _make_receipts(client, places, {key: parcel for key, (parcel, _) in legs.items()}, every)
+    failed = _make_receipts(client, places, {key: origin for key, (origin, _) in legs.items()}, every)
     drafts = [picking for picking, (_, leg) in every.items() if leg.state == "draft"]
     refused = _confirm(client, drafts)
     todo = {picking: of for picking, of in every.items() if of[1].state != "done" and picking not in refused}
     refused |= _validate(client, todo)
-    _write_dates(
-        client, {picking: at[key] for picking, (key, _) in every.items() if key in at and picking not in refused}
-    )
+    _write_dates(client, {picking: at[picking] for picking in every if picking in at and picking not in refused})
     failed |= {every[picking][0]: refusal for picking, refusal in refused.items()}
     still = [picking for picking in todo if picking not in refused and picking in set(_list_open(client, list(todo)))]
     return failed | {every[picking][0]: failed.get(every[picking][0]) for picking in still}
 
 
 def _make_receipts(
-    client: OdooClient, places: HomePlaces, parcels: Mapping[str, Parcel], every: Mapping[int, tuple[str, Leg]]
+    client: OdooClient, places: HomePlaces, origins: Mapping[str, str], every: Mapping[int, tuple[str, Leg]]
 ) -> dict[str, OdooRefusal | None]:
     """The second transfer of every first one that lacks it; it waits for the goods, and for a person."""
     name_of = {picking: f"{leg.name.removesuffix('_out')}_in" for picking, (_, leg) in every.items()}
@@ -196,7 +229,7 @@ def _make_receipts(
         if name_of[picking] in there or not leg.moves:
             continue
         name = name_of[picking]
-        head = {"id": xid(name), "picking_type_id/.id": str(places.in_type), "origin": parcels[key].name,
+        head = {"id": xid(name), "picking_type_id/.id": str(places.in_type), "origin": origins[key],
                 "location_id/.id": str(places.road), "location_dest_id/.id": str(places.home[True])}  # fmt: skip
         lines = [
             _build_line(name, (product, is_sellable), count, units, (places.road, places.home[is_sellable]))

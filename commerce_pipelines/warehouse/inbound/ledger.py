@@ -65,6 +65,23 @@ def newest_day(connection: Connection, channel: str) -> tuple[date, datetime] | 
     return (row[0], row[1]) if row else None
 
 
+def note_done(connection: Connection, channel: str, part: str, now: datetime) -> None:
+    """That a part of the daily look was done."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO commerce.fba_parts_done (channel, part, done_at) VALUES (%s, %s, %s)"
+            " ON CONFLICT (channel, part) DO UPDATE SET done_at = EXCLUDED.done_at",
+            (channel, part, now),
+        )
+
+
+def read_done(connection: Connection, channel: str) -> dict[str, datetime]:
+    """When each part of the daily look was done last."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT part, done_at FROM commerce.fba_parts_done WHERE channel = %s", (channel,))
+        return dict(cursor.fetchall())
+
+
 def read_days(connection: Connection, channel: str, start: date, end: date) -> dict[date, dict[str, Day]]:
     """Every SKU's days within `[start, end)`, by day and SKU; a day that is complete and empty is there, too."""
     days: dict[date, dict[str, Day]] = {}

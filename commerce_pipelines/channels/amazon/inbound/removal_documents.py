@@ -1,6 +1,7 @@
 """Documents of Amazon's report of removal shipments -> rows.
 
-What belongs here: its columns. What does not: requesting it (fba_stock.py), what follows (domain/inbound/removals.py).
+What belongs here: its columns. What does not: requesting it (fba_stock.py), what follows, and which kinds of removal
+orders come home (domain/inbound/removals.py).
 
 A row that cannot be read is never left out, because its units would be lost: the whole document is refused. Whatever is
 not called sellable is not: nobody sells it by mistake.
@@ -26,21 +27,18 @@ _COLUMNS = {
     "type": (*list_spellings("removal order type"), *list_spellings("order type")),
 }  # fmt: skip
 _NEEDED = ("order", "day", "msku", "units", "disposition")
-_BACK = ("", "return")  # the other kinds, such as Disposal and Liquidations, do not come home
 
 
 def read_removals(document: Fetched, zone: ZoneInfo) -> Iterator[RemovedUnits]:
     """Raises ProtocolError for a document that is not this report, or has a row that cannot be read."""
     for row in decode_rows(read_rows(document, REMOVALS, _COLUMNS, _NEEDED), REMOVALS):
-        if row["type"].lower() not in _BACK:
-            continue
         units = read_number(row["units"], "shipped-quantity", REMOVALS)
         if units < 0 or not row["order"]:
             raise ProtocolError(f"The {REMOVALS} has a row of less than no units, or of no order; it is not read.")
         yield RemovedUnits(
             order_id=row["order"][:40], shipped_on=_read_day(row["day"], zone), msku=row["msku"], units=units,
             is_sellable=row["disposition"].lower() == "sellable", carrier=row["carrier"][:40],
-            tracking=row["tracking"][:60],
+            tracking=row["tracking"][:60], kind=row["type"][:40],
         )  # fmt: skip
 
 
