@@ -232,6 +232,7 @@ def _describe_read(done: "Read", seconds: float) -> dict[str, Any]:
         **counts(done.skus, "SKUs shown in"),
         **counts(done.fulfillable, "fulfillable units shown in"),
         **counts(done.flaws, "flaws"),
+        "orders whose departure it contradicts": done.contradicted,
         "unknown events": ", ".join(done.unknown) or "none",
         "seconds": seconds,
         "units by place": dg.MetadataValue.md(bars(done.places, f"units at the end of {done.last}") or "none"),

@@ -6,7 +6,8 @@
 
 The first of these that has an answer counts; all SKUs of the order must have the same one. Where the ledger has no word
 of a SKU, or none of late, it tells nothing, and the settings count. Where it names several countries, nobody can tell:
-the settings count as well, and the order says so. What an order was decided by once stays with it.
+the settings count as well, and the order says so. What an order was decided by once stays with it; what later days of
+the ledger say against it is told.
 
 What belongs here: this rule and its sentences. What does not: reading the ledger (warehouse/orders/departures.py), what
 the VAT follows from the country (domain/vat/).
@@ -22,11 +23,11 @@ import msgspec
 
 from ...core.reasons import Reason
 from ..orders.order import FulfilledBy, LineKind, Order
+from ..vat.territories import vat_country
 
 STALE = timedelta(days=3)  # before an order: what lay there earlier says nothing of it
 LONGEST = timedelta(days=14)  # within which an order is shipped
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
-_SAME = {"UK": "GB"}
 
 
 class PlaceDay(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,11 +61,13 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 class Departure(msgspec.Struct, frozen=True, kw_only=True):
     """country: that the ledger tells, '' where it does not. countries: all that it names, where they are several. by:
-    how it tells, '' where it has no word."""
+    how it tells, '' where it has no word. later: what it names since, where that is not what the order was decided
+    by."""
 
     country: str = ""
     countries: tuple[str, ...] = ()
     by: str = ""
+    later: tuple[str, ...] = ()
 
 
 UNTOLD = Departure()
@@ -76,10 +79,15 @@ def is_asked(order: Order) -> bool:
 
 
 def count_units(order: Order) -> dict[str, int]:
+    return add_units((line.sku, line.quantity) for line in order.lines if line.kind is LineKind.PRODUCT)
+
+
+def add_units(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """By SKU. lines: (SKU, units) of goods."""
     units: dict[str, int] = {}
-    for line in order.lines:
-        if line.kind is LineKind.PRODUCT and line.quantity > 0:
-            units[line.sku.strip()] = units.get(line.sku.strip(), 0) + line.quantity
+    for sku, quantity in lines:
+        if quantity > 0:
+            units[sku.strip()] = units.get(sku.strip(), 0) + quantity
     return units
 
 
@@ -90,8 +98,9 @@ def tell(order: Shipping, places: Places) -> Departure:
         if not _is_readable(rows_of_order):
             return UNTOLD
         return _judge(named, "the marketplace's ledger, by its row of this order")
-    first, last = order.placed_on, max(places.days, default=None)
-    if not order.units or last is None or last < first - STALE:
+    first = order.placed_on
+    last = max((day for day in places.days if first - STALE <= day <= first + LONGEST), default=None)
+    if not order.units or last is None:
         return UNTOLD
     until = min(first + LONGEST, order.shipped_by or date.max)
     span = [day for day in places.days if min(first, last) <= day <= max(until, min(first, last))]
@@ -122,8 +131,8 @@ def _find_shipping(rows: Iterable[PlaceDay], units: int) -> str:
 
 def read_countries(texts: Iterable[str]) -> set[str]:
     """Country codes; what is none, such as the code of a centre, is left out."""
-    codes = {_SAME.get(text.strip().upper(), text.strip().upper()) for text in texts}
-    return {code for code in codes if _COUNTRY.match(code)}
+    codes = {text.strip().upper() for text in texts}
+    return {vat_country(code, "") for code in codes if _COUNTRY.match(code)}
 
 
 def _is_readable(places: Iterable[str]) -> bool:
@@ -137,6 +146,12 @@ def _judge(countries: set[str], by: str) -> Departure:
     return Departure(countries=tuple(sorted(countries)), by=by)
 
 
+def contradict(used: str, now: Departure) -> tuple[str, ...]:
+    """The countries that the ledger names now, where none of them is the one that an order was decided by."""
+    countries = (now.country,) if now.country else now.countries
+    return () if not used or vat_country(used, "") in countries else countries
+
+
 def describe(by_ledger: Departure) -> str:
     """The source of an order's departure, as its evidence has it."""
     if by_ledger.country or not by_ledger.countries:
@@ -145,7 +160,18 @@ def describe(by_ledger: Departure) -> str:
 
 
 def flag_departure(by_ledger: Departure, country: str) -> tuple[Reason, ...]:
-    """The flag of an order whose departure, by the settings, is none of the countries that the ledger names."""
+    """The flag of an order whose departure is none of the countries that the ledger names, by the settings or since."""
+    if by_ledger.later:
+        source = by_ledger.by if by_ledger.country else "the settings"
+        return (
+            Reason(
+                "departure_unclear",
+                f"The order counts as left from {country or by_ledger.country}, by {source or 'the settings'}; since "
+                f"then the marketplace's ledger names {', '.join(by_ledger.later)}.",
+                "What was decided stays. Look in the marketplace where the goods left from, and correct the order's "
+                "taxes in Odoo if it matters.",
+            ),
+        )  # fmt: skip
     if by_ledger.country or not by_ledger.countries or country in by_ledger.countries:
         return ()
     return (

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ...core.errors import RecordError
 from ..money import allocate, to_decimal
 from ..orders.order import FulfilledBy, LineKind, Order, OrderLine, Shipped, business_day
 from ..products import Product
@@ -71,6 +72,8 @@ def draft(
     if result.base and last:
         base = msgspec.structs.replace(result.base, contacts=contacts, reductions=reductions)
     flags = (*result.flags, *flag_review(order, rules, last))
+    if sold and stands and last:
+        flags = (*flags, *_flag_standing(order, sold, rules, policy, last.departure))
     return msgspec.structs.replace(
         reduce_draft(result, reductions), history=history, before=before, base=base, changes=changes, flags=flags
     )  # fmt: skip
@@ -171,6 +174,19 @@ def _read_decision(sold: Base, rules: SaleRules) -> _Decision:
         vat=VatDecision(regime=sold.regime, country=sold.tax_country, evidence={}),
         mapped=_list_mapped_rates(rules), warehouse=sold.warehouse, position=sold.fiscal_position,
     )  # fmt: skip
+
+
+def _flag_standing(
+    order: Order, sold: Base, rules: SaleRules, policy: VatPolicy, by_ledger: Departure
+) -> tuple[Flag, ...]:  # fmt: skip
+    """What the ledger says against a decision that stands."""
+    if not (by_ledger.countries or by_ledger.later):
+        return ()
+    way = route(order, (product.code for product in sold.products.values()), rules)
+    try:
+        return flag_departure(by_ledger, departure(order, way, rules, policy.seller_country, by_ledger))
+    except RecordError:  # no setting names a country any more
+        return flag_departure(by_ledger, "")
 
 
 def _list_mapped_rates(rules: SaleRules) -> frozenset[tuple[str, int]]:

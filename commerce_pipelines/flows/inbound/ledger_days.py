@@ -19,6 +19,7 @@ from ...domain.orders.order import business_day
 from ...resources.connections import Connections
 from ...warehouse import exceptions
 from ...warehouse.inbound import ledger as rows
+from ..orders.departures import ask_again
 from .due import find_asked
 
 STAGE = "ledger"
@@ -31,7 +32,8 @@ WORDS = {UNBALANCED: "its start and its events do not make its end", GAP: "it do
 
 class Read(msgspec.Struct, kw_only=True):
     """The result of a run. last: the newest complete day; levels: SKUs that each store shows, by marketplace, and
-    fulfillable units, which must not be added up. flaws: of the days that were read, by kind."""
+    fulfillable units, which must not be added up. flaws: of the days that were read, by kind. contradicted: orders that
+    were decided to have left from another country than the ledger says now."""
 
     days: tuple[date, ...] = ()
     last: date | None = None
@@ -40,6 +42,7 @@ class Read(msgspec.Struct, kw_only=True):
     skus: dict[str, int] = msgspec.field(default_factory=dict)
     fulfillable: dict[str, int] = msgspec.field(default_factory=dict)
     flaws: Counter[str] = msgspec.field(default_factory=Counter)
+    contradicted: int = 0
     unknown: dict[str, tuple[date, int, int]] = msgspec.field(default_factory=dict)
 
 
@@ -99,6 +102,8 @@ def read(connections: Connections, name: str, run_id: str = "") -> Read:
         if kept:
             done.last = kept[0]
             done.places = rows.count_by_place(connection, name, kept[0])
+    if connections.settings.channel(name).inbound.departures:
+        done.contradicted = ask_again(connections, name, run_id)
     return done
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from commerce_pipelines.domain.sales.departures import (
     PlaceDay,
     Places,
     Shipping,
+    contradict,
     describe,
     flag_departure,
     tell,
@@ -77,10 +79,31 @@ def test_what_left_while_the_order_was_shipped_decides_where_units_lie_in_severa
 
 
 @pytest.mark.parametrize(
-    ("place", "country"), [("UK", "GB"), (" de ", "DE"), ("LEJ1", ""), ("", ""), ("Deutschland", "")]
+    ("place", "country"),
+    [("UK", "GB"), ("el", "GR"), ("MC", "FR"), (" de ", "DE"), ("LEJ1", ""), ("", ""), ("Deutschland", "")],
 )
 def test_only_a_code_of_a_country_is_one(place: str, country: str) -> None:
     assert tell(order(), Places(days=days(0), of={SKU: [row(0, place)]})).country == country
+
+
+def test_every_order_is_judged_by_its_own_days_whatever_others_of_the_run_are_about() -> None:
+    """The run has read the days of a much later order, too."""
+    of = {SKU: [row(-2, "PL"), row(40, "DE")]}
+    alone = tell(order(), Places(days=days(-2), of={SKU: of[SKU][:1]}))
+    assert tell(order(), Places(days=days(-2, 40), of=of)) == alone == Departure(country="PL", by=alone.by)
+    assert tell(order(), Places(days=days(40), of=of)) == UNTOLD
+
+
+def test_what_the_ledger_says_later_contradicts_only_where_it_cannot_be_true() -> None:
+    poland, several = Departure(country="PL", by="the ledger"), Departure(countries=("DE", "PL"), by="the ledger")
+    assert contradict("DE", poland) == ("PL",)
+    assert contradict("FR", several) == ("DE", "PL")
+    assert contradict("PL", poland) == contradict("PL", several) == contradict("DE", UNTOLD) == ()
+    assert contradict("EL", Departure(country="GR", by="the ledger")) == contradict("", poland) == ()
+    [flag] = flag_departure(msgspec.structs.replace(poland, later=("CZ",)), "PL")
+    assert "left from PL, by the ledger; since then the marketplace's ledger names CZ" in flag.message
+    [flag] = flag_departure(Departure(later=("CZ",)), "DE")
+    assert "left from DE, by the settings" in flag.message
 
 
 def test_units_in_a_place_that_is_no_country_leave_it_open() -> None:

@@ -360,14 +360,16 @@ def test_a_date_that_a_person_corrects_stays_when_a_row_comes_late(home: Home) -
 def test_a_part_of_a_unit_is_moved_once_and_told(home: Home) -> None:
     code = f"KIT-{home.tag}"
     kit = home.make("product.product", name=code, default_code=code, type="consu", is_storable=True)
+    part = home.make("product.product", name=f"Part of {code}", type="consu", is_storable=True)
     [row] = home.search("product.product", [["id", "=", kit]], "product_tmpl_id")
     home.make("mrp.bom", product_tmpl_id=row["product_tmpl_id"], product_qty=3, type="phantom",
-              bom_line_ids=[[0, 0, {"product_id": home.products[MUG], "product_qty": 1}]])  # fmt: skip
+              bom_line_ids=[[0, 0, {"product_id": part, "product_qty": 1}]])  # fmt: skip
     home.ship(1, code)
     for _ in range(3):
         done = home.run()
         assert (len(home.pickings()), done.waiting) == (2, {"fba_removal_differs": 1})
-    assert home.left(home.away)[MUG] == pytest.approx(0.33)
+    [quant] = home.search("stock.quant", [["product_id", "=", part], ["location_id", "=", home.away]], "quantity")
+    assert quant["quantity"] == pytest.approx(-0.33)
     assert "a part of 0.003333 of a unit" in home.waiting()["fba_removal_differs"]
 
 

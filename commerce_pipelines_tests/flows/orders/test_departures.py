@@ -12,6 +12,7 @@ import pytest
 from commerce_pipelines.domain.inbound.ledger import Balance, Event, Ledger, LedgerEvent
 from commerce_pipelines.domain.orders.order import Address, FulfilledBy, Order, Shipped
 from commerce_pipelines.flows.orders import load as loading
+from commerce_pipelines.flows.orders.departures import ask_again
 from commerce_pipelines.warehouse.inbound.ledger import replace_ledger
 from commerce_pipelines_tests.doubles.lane import MUG, PAPER, Lane, later, line, numbered, waiting
 
@@ -112,6 +113,57 @@ def test_what_was_decided_once_stays(away: Callable[..., Lane], request: pytest.
     assert lane.run().actions == {"changed": 2}
     assert decided(lane, before) == ("oss FR", "DE", "")
     assert decided(lane, after)[:2] == ("oss FR", "PL")
+
+
+def test_what_the_ledger_says_later_against_it_is_told(
+    away: Callable[..., Lane], request: pytest.FixtureRequest
+) -> None:
+    """And what was decided stays, also where the order changes later; and the note with it."""
+    lane = away()
+    stale, setting, right = numbered(request, 3)
+    keep_ledger(lane, PL={MUG: 5})
+    orders = {
+        stale: order(lane, stale), setting: order(lane, setting, lines=(line(sku=PAPER),)), right: order(lane, right),
+    }  # fmt: skip
+    lane.put(*orders.values())
+    lane.run()
+    assert ask_again(lane.connections, lane.name) == 0
+    sent = [LedgerEvent(day=lane.day, msku=sku, name="Shipments", quantity=-1, reference=of, country=country)
+            for of, sku, country in ((stale, MUG, "CZ"), (setting, PAPER, "PL"), (right, MUG, "PL"))]  # fmt: skip
+    keep_ledger(lane, 1, *sent, PL={MUG: 5})
+    for _ in range(2):
+        assert ask_again(lane.connections, lane.name) == 2
+    [one], [two] = waiting(lane, stale), waiting(lane, setting)
+    assert (one.code, two.code, waiting(lane, right)) == ("departure_unclear", "departure_unclear", [])
+    assert f"left from PL, by the marketplace's ledger until {lane.day}; since" in one.message
+    assert "names CZ." in one.message
+    assert "left from DE, by the settings; since then the marketplace's ledger names PL." in two.message
+    assert lane.run().actions == {"unchanged": 3}
+    lane.put(later(orders[stale], shipped=Shipped.YES))
+    lane.run()
+    moved = msgspec.structs.replace(POLAND, street="Ulica 2")
+    lane.put(later(later(orders[stale]), shipped=Shipped.YES, shipping=moved))
+    lane.run()
+    assert [note.message for note in waiting(lane, stale)] == [one.message]
+    assert decided(lane, stale)[:2] == ("local PL", "PL")
+    keep_ledger(lane, 1, msgspec.structs.replace(sent[0], country="PL"), *sent[1:], PL={MUG: 5})
+    assert ask_again(lane.connections, lane.name) == 1
+    assert waiting(lane, stale) == []
+
+
+def test_an_unclear_departure_is_still_told_when_the_order_changes(
+    away: Callable[..., Lane], request: pytest.FixtureRequest
+) -> None:
+    lane = away()
+    (order_id,) = numbered(request)
+    keep_ledger(lane, PL={MUG: 5}, CZ={MUG: 5})
+    first = order(lane, order_id)
+    lane.put(first)
+    lane.run()
+    [note] = waiting(lane, order_id)
+    lane.put(later(first, shipped=Shipped.YES))
+    lane.run()
+    assert [row.message for row in waiting(lane, order_id)] == [note.message]
 
 
 def test_a_run_that_dies_while_it_loads_decides_once(
