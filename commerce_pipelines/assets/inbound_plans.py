@@ -37,6 +37,7 @@ def describe_plans(done: "Advanced", name: str) -> dict[str, Any]:
         "plans that wait for consent": held,
         "to agree": f"commerce-pipelines release {name} --flow inbound" if held else "nothing",
         "files of labels attached": done.labels,
+        "files of item labels attached": done.item_labels,
         **counts(done.outcomes, "steps"),
         "plans": build_table(COLUMNS, (row.row for row in shown)),
         "transfers with a plan": link_records(name, (row.transfer for row in shown), ROWS_SHOWN),

@@ -5,7 +5,7 @@ What belongs here: the protocol. What does not: what lies in the warehouses (own
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..domain.inbound.consignment import (
@@ -51,6 +51,13 @@ class InboundPlans(Protocol):
     def list_windows(self, plan_id: str, shipment_id: str) -> Sequence[DeliveryWindow]: ...
 
     def read_planned(self, plan_id: str, shipment_ids: Sequence[str]) -> Sequence[PlannedShipment]: ...
+
+    def read_item_labels(
+        self, marketplace: str, units: Mapping[str, int], page: str, size: tuple[int, int]
+    ) -> Iterator[bytes]:
+        """Labels of units of these SKUs, by SKU, no more of them than one call takes; as files. size: width and height
+        in millimetres, of labels that are printed singly."""
+        ...
 
     def read_labels(self, plan_id: str, shipment: PlannedShipment, page: str) -> Iterator[Label]:
         """Labels of a shipment's boxes, a file for so many boxes as one call takes."""

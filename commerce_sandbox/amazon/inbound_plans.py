@@ -36,7 +36,7 @@ class InboundPlans:
     """polls: for how many answers an operation is in progress. placements: (fee, shipments) of each option that is
     offered. transport_cost: of the marketplace's carrier. groups: packing groups as lists of SKUs; none: one group.
     fails: by operation, (code, message) of the operations that fail next. preps: what is asked of a SKU, besides
-    nothing."""
+    nothing. labelled: the requests for item labels."""
 
     def __init__(self, shipments: InboundShipments, documents: Documents) -> None:
         self._shipments, self._documents = shipments, documents
@@ -44,6 +44,7 @@ class InboundPlans:
         self.groups: list[list[str]] = []
         self.fails: dict[str, list[tuple[str, str]]] = {}
         self.preps: dict[str, dict[str, Any]] = {}
+        self.labelled: list[dict[str, Any]] = []
         self.plans: dict[str, Plan] = {}
         self.operations: dict[str, Operation] = {}
 
@@ -55,6 +56,27 @@ class InboundPlans:
         nothing = {"prepCategory": "NONE", "prepTypes": ["ITEM_NO_PREP"]}
         names = [name.replace("%2B", "+").replace("%2C", ",").replace("%25", "%") for name in call.query["mskus"]]
         return {"mskuPrepDetails": [{"msku": name, **nothing, **self.preps.get(name, {})} for name in names]}
+
+    def set_preps(self, call: Call, now: datetime) -> Reply:
+        rows = call.json()["mskuPrepDetails"]
+        if not 1 <= len(rows) <= 100:
+            raise invalid("mskuPrepDetails")
+
+        def act() -> None:
+            for row in rows:
+                told = {"prepCategory": row["prepCategory"], "prepTypes": row["prepTypes"]}
+                self.preps[row["msku"]] = {**self.preps.get(row["msku"], {}), **told}
+
+        return self._begin("setPrepDetails", act)
+
+    def make_item_labels(self, call: Call, now: datetime) -> dict[str, Any]:
+        body = call.json()
+        units = {row["msku"]: row["quantity"] for row in body["mskuQuantities"]}
+        if not 1 <= len(body["mskuQuantities"]) <= 100 or len(units) < len(body["mskuQuantities"]):
+            raise invalid("mskuQuantities")
+        self.labelled.append({**body, "mskuQuantities": units})
+        uri = self._documents.url(self._documents.new(PDF, "application/pdf"), now)
+        return {"documentDownloads": [{"downloadType": "URL", "uri": uri}]}
 
     def create(self, call: Call, now: datetime) -> Reply:
         body = call.json()

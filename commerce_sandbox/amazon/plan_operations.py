@@ -41,6 +41,8 @@ PLAN_OPERATIONS: tuple[tuple[str, str, str, float, float, str], ...] = (
     ),
     ("listShipmentBoxes", "GET", rf"{SHIPMENT}/boxes", 2, 30, "list_shipment_boxes"),
     ("listPrepDetails", "GET", r"/inbound/fba/2024-03-20/items/prepDetails", 2, 2, "list_preps"),
+    ("setPrepDetails", "POST", r"/inbound/fba/2024-03-20/items/prepDetails", 2, 30, "set_preps"),
+    ("createMarketplaceItemLabels", "POST", r"/inbound/fba/2024-03-20/items/labels", 2, 30, "make_item_labels"),
     ("getInboundOperationStatus", "GET", r"/inbound/fba/2024-03-20/operations/([^/]+)", 2, 6, "get_operation"),
     ("getLabels", "GET", r"/fba/inbound/v0/shipments/([^/]+)/labels", 2, 30, "get_labels"),
 )  # fmt: skip

@@ -18,14 +18,17 @@ import msgspec
 from ..money import to_decimal
 
 ITEMS_A_PLAN, BOXES_A_PLAN = 2_000, 5_000
+PREPS_A_CALL = 100
 NAME_CHARACTERS = 40
 Owner = Literal["AMAZON", "SELLER", "NONE"]
 Cost = Mapping[str, int]
 
 
 class Step(StrEnum):
-    """The steps of a plan, in their order; each is one effect, but those of windows, which are one a shipment."""
+    """The steps of a plan, in their order; each is one effect, but those of windows, which are one a shipment, and
+    those of preparation, which are one for so many SKUs as a call takes."""
 
+    PREP = "tell preparation"
     CREATE = "create"
     PACK = "offer packing"
     CONFIRM_PACKING = "confirm packing"
@@ -48,6 +51,14 @@ class PlanItem(msgspec.Struct, frozen=True, kw_only=True):
     prep_owner: Owner
 
 
+class PrepTold(msgspec.Struct, frozen=True, kw_only=True):
+    """How a SKU is to be prepared, as the marketplace is to be told."""
+
+    msku: str
+    category: str
+    types: tuple[str, ...]
+
+
 class Box(msgspec.Struct, frozen=True, kw_only=True):
     """A package of Odoo's. contents: units by SKU."""
 
@@ -60,10 +71,12 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Consignment(msgspec.Struct, frozen=True, kw_only=True):
-    """What one plan sends. boxes: empty where Odoo does not say how the goods are packed."""
+    """What one plan sends. boxes: empty where Odoo does not say how the goods are packed. preps: of SKUs that the
+    marketplace knows no preparation of."""
 
     items: tuple[PlanItem, ...]
     boxes: tuple[Box, ...] = ()
+    preps: tuple[PrepTold, ...] = ()
 
 
 class SourceAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +154,8 @@ class PlannedShipment(msgspec.Struct, frozen=True, kw_only=True):
 
 class StepCall(msgspec.Struct, frozen=True, kw_only=True):
     """One step, with all that a marketplace needs for it. key: of its effect. reference: what the marketplace said of
-    it before, '' for nothing. groups: boxes by packing group. selections: (shipment, transport option)."""
+    it before, '' for nothing. groups: boxes by packing group. selections: (shipment, transport option). preps:
+    of this step."""
 
     key: str
     step: Step
@@ -155,12 +169,13 @@ class StepCall(msgspec.Struct, frozen=True, kw_only=True):
     option_id: str = ""
     shipment_id: str = ""
     groups: Sequence[tuple[str, Sequence[Box]]] = ()
+    preps: Sequence[PrepTold] = ()
     selections: Sequence[tuple[str, str]] = ()
     ready_at: datetime | None = None
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """Labels of boxes, as a file. name: of the file, without anything personal."""
+    """Labels of boxes or units, as a file. name: of the file, without anything personal."""
 
     name: str
     content: bytes

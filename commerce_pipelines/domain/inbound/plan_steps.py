@@ -19,10 +19,12 @@ import msgspec
 from ..outbox.effects import digest
 from .consignment import (
     NAME_CHARACTERS,
+    PREPS_A_CALL,
     Consignment,
     DeliveryWindow,
     PlacementOption,
     PlannedShipment,
+    PrepTold,
     Step,
     TransportOption,
     add_costs,
@@ -34,10 +36,12 @@ FINAL = (Step.CONFIRM_PLACEMENT, Step.CONFIRM_TRANSPORT)  # what a person agrees
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What is done, and what was chosen. groups: names of boxes by packing group. windows: by shipment; arranged: the
-    shipments of which the window is confirmed. others: placements that were offered too, in words. rounds: how often an
-    offer was asked for again. agreed: what a person agreed to, as it was shown."""
+    """What is done, and what was chosen. prepared: of so many SKUs the preparation is told. groups: names of boxes by
+    packing group. windows: by shipment; arranged: the shipments of which the window is confirmed. others: placements
+    that were offered too, in words. rounds: how often an offer was asked for again. agreed: what a person agreed to, as
+    it was shown."""
 
+    prepared: int = 0
     plan_id: str = ""
     packing: str = ""
     groups: Mapping[str, tuple[str, ...]] = {}
@@ -92,7 +96,7 @@ def find_step(plan: Plan, *, is_cancelled: bool) -> tuple[Step, str] | None:
     if is_cancelled:
         return (Step.CANCEL, "") if progress.plan_id else None
     if not progress.plan_id:
-        return Step.CREATE, ""
+        return (Step.PREP if list_preps(plan) else Step.CREATE), ""
     if plan.consignment.boxes and not progress.boxes_told:
         if not progress.packing:
             return Step.PACK, ""
@@ -108,6 +112,17 @@ def find_step(plan: Plan, *, is_cancelled: bool) -> tuple[Step, str] | None:
             is_offered = transport.shipment_id in progress.windows
             return (Step.CONFIRM_WINDOW if is_offered else Step.WINDOWS), transport.shipment_id
     return None if progress.transported else (Step.CONFIRM_TRANSPORT, "")
+
+
+def list_preps(plan: Plan) -> tuple[PrepTold, ...]:
+    """The SKUs whose preparation the marketplace is told next."""
+    start = plan.progress.prepared
+    return plan.consignment.preps[start : start + PREPS_A_CALL]
+
+
+def note_preps(progress: Progress) -> Progress:
+    """The same after another call of these."""
+    return _drop(progress, Step.PREP, prepared=progress.prepared + PREPS_A_CALL)
 
 
 def renew(progress: Progress, now: datetime) -> Progress:
@@ -166,8 +181,10 @@ def build_body(plan: Plan, step: Step, shipment_id: str = "") -> dict[str, Any]:
     if step in (Step.CREATE, Step.BOXES):
         body |= {
             "skus": len(consignment.items), "units": sum(item.units for item in consignment.items),
-            "boxes": len(consignment.boxes), "content": digest(msgspec.to_builtins(consignment)),
+            "boxes": len(consignment.boxes), "content": _digest_content(consignment),
         }  # fmt: skip
+    elif step is Step.PREP:
+        body["preparation"] = [" ".join((row.msku, row.category, *row.types)) for row in list_preps(plan)]
     elif step is Step.CONFIRM_PACKING:
         body["option"] = progress.packing
     elif step is Step.CONFIRM_WINDOW:
@@ -180,6 +197,12 @@ def build_body(plan: Plan, step: Step, shipment_id: str = "") -> dict[str, Any]:
     elif step is Step.CANCEL and (until := find_void_end(progress)):
         body["free_until"] = until.isoformat()
     return body
+
+
+def _digest_content(consignment: Consignment) -> str:
+    """Of what is sent with the plan itself."""
+    content = msgspec.to_builtins(consignment)
+    return digest({name: content[name] for name in ("items", "boxes")})
 
 
 def _describe_placement(plan: Plan, placement: PlacementOption) -> dict[str, Any]:

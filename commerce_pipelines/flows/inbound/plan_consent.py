@@ -21,6 +21,7 @@ from ...odoo.inbound.stock_as_of import find_away
 from ...resources.connections import Connections
 from ...warehouse.inbound import plan_rows as rows
 from .due import find_asked
+from .item_labels import list_unlabelled
 from .plan_goods import describe_goods
 
 STAGE = "plan"
@@ -92,7 +93,8 @@ def release(connections: Connections, name: str, by: str) -> str:
 
 
 def has_work(connections: Connections, name: str) -> bool:
-    """Whether a plan is under way, a transfer is ready that has none, or a person has asked for another try."""
+    """Whether a plan is under way, a transfer is ready that has none or lacks labels, or a person has asked for another
+    try."""
     if not connections.settings.channel(name).inbound.plans.enabled:
         return False
     with connections.warehouse.transaction() as connection:
@@ -101,9 +103,13 @@ def has_work(connections: Connections, name: str) -> bool:
 
 
 def _list_new(connections: Connections, name: str) -> Sequence[int]:
+    """Transfers that have no plan yet, or whose units have no labels."""
     client = connections.odoo_of(name)
     away = find_away(client, connections.settings.channel(name).channel_warehouse)
-    ready = [row.picking_id for row in read_departing(client, away, ()) if row.is_ready and not row.numbers]
+    transfers = read_departing(client, away, ())
+    if unlabelled := list_unlabelled(connections, name, client, transfers):
+        return [row.picking_id for row in unlabelled]
+    ready = [row.picking_id for row in transfers if row.is_ready and not row.numbers]
     with connections.warehouse.transaction() as connection:
         over = rows.list_known(connection, name, ready)
     return [picking for picking in ready if picking not in over]

@@ -18,7 +18,7 @@ from ...channels.inbound_plans import InboundPlans
 from ...core.errors import RecordError
 from ...core.words import Words
 from ...domain.inbound.consignment import SourceAddress, Step, StepCall
-from ...domain.inbound.plan_steps import Plan, build_body, build_key, find_step
+from ...domain.inbound.plan_steps import Plan, build_body, build_key, find_step, list_preps
 from ...domain.outbox.effects import Effect, Outcome
 
 STEPS_AT_ONCE = 10  # steps, of as many plans, that are in doubt together after a crash
@@ -90,6 +90,7 @@ class PlanDoor:
             key=effect.key, step=step, name=plan.name, token=effect.token, reference=effect.reference,
             plan_id=progress.plan_id, marketplace=self._marketplace, consignment=plan.consignment, source=source,
             option_id=option, shipment_id=shipment, selections=chosen, ready_at=self._ready.get(plan.picking),
+            preps=list_preps(plan),
             groups=[(group, [boxes[name] for name in names]) for group, names in progress.groups.items()],
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ What belongs here: from what Odoo says to what a plan sends, or why it cannot be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -15,8 +15,9 @@ from ...channels.capabilities import offered
 from ...channels.inbound_plans import InboundPlans
 from ...channels.settings import ChannelSettings
 from ...core.errors import RecordError
-from ...domain.inbound.consignment import Box
+from ...domain.inbound.consignment import Box, Consignment, Prep, PrepTold
 from ...domain.inbound.plan_choices import build_item, divide
+from ...domain.inbound.plan_rules import ANY_SKU
 from ...domain.inbound.plan_steps import Plan, build_name
 from ...domain.keys import key
 from ...domain.outbox.effects import digest
@@ -107,13 +108,37 @@ def build_plans(connections: Connections, name: str, transfer: Departing, catalo
     boxes = _build_boxes(transfer, units, catalogue)
     read_source(connections.odoo_of(name), transfer.place)
     preps = {prep.msku: prep for prep in plans.read_preps(plans.find_marketplace(rules.marketplace), sorted(units))}
-    items = [build_item(msku, count, preps.get(msku), rules) for msku, count in sorted(units.items())]
+    new = {prep.msku: prep for prep in _choose_preps(sorted(units), preps, settings)}
+    items = [
+        build_item(msku, count, Prep(msku=msku, category=new[msku].category) if msku in new else preps.get(msku), rules)
+        for msku, count in sorted(units.items())
+    ]
     goods, label = digest_goods(transfer), f"{connections.label(name)} {name}"
     return [
         Plan(name=build_name(label, transfer.picking_id, transfer.name, part), picking=transfer.picking_id,
              transfer=transfer.name, goods=goods, consignment=consignment)
-        for part, consignment in enumerate(divide(items, boxes))
+        for part, consignment in enumerate(_add_preps(divide(items, boxes), new))
     ]  # fmt: skip
+
+
+def _choose_preps(mskus: Iterable[str], preps: Mapping[str, Prep], settings: ChannelSettings) -> Iterator[PrepTold]:
+    """How SKUs are to be prepared of which the marketplace does not know it, where the settings say so: by the SKU, by
+    what it means, or for all."""
+    wanted = settings.inbound.plans.preps
+    for msku in mskus:
+        if preps.get(msku) and preps[msku].category:
+            continue
+        rule = wanted.get(msku) or wanted.get(goods_of(msku, "", settings).code) or wanted.get(ANY_SKU)
+        if rule:
+            yield PrepTold(msku=msku, category=rule.category, types=rule.types)
+
+
+def _add_preps(parts: Iterable[Consignment], new: Mapping[str, PrepTold]) -> Iterator[Consignment]:
+    """A SKU in several plans is told with the first."""
+    left = dict(new)
+    for part in parts:
+        preps = tuple(left.pop(item.msku) for item in part.items if item.msku in left)
+        yield msgspec.structs.replace(part, preps=preps)
 
 
 def _build_boxes(transfer: Departing, units: Mapping[str, int], catalogue: Catalogue) -> list[Box]:

@@ -14,6 +14,7 @@ import msgspec
 from ...channels.inbound_plans import InboundPlans
 from ...domain.inbound.consignment import Step, show_cost
 from ...domain.inbound.plan_choices import (
+    build_item,
     choose_packing,
     choose_placement,
     choose_transports,
@@ -21,7 +22,7 @@ from ...domain.inbound.plan_choices import (
     is_expired,
 )
 from ...domain.inbound.plan_rules import PlanRules
-from ...domain.inbound.plan_steps import Plan, Progress
+from ...domain.inbound.plan_steps import Plan, Progress, list_preps, note_preps
 
 OTHERS_SHOWN = 5
 
@@ -38,10 +39,21 @@ class Learner(msgspec.Struct, frozen=True, kw_only=True):
         """The plan after a step. reference: the marketplace's, of the step. Raises RecordError where it offers nothing
         that the settings take."""
         progress = self._advance(plan, step, shipment_id, reference)
-        return msgspec.structs.replace(plan, progress=progress, tries=0, retry_at=None)
+        plan = msgspec.structs.replace(plan, progress=progress, tries=0, retry_at=None)
+        return self._build_items_anew(plan) if step is Step.PREP and not list_preps(plan) else plan
+
+    def _build_items_anew(self, plan: Plan) -> Plan:
+        """Who labels and prepares may follow from the preparation."""
+        marketplace = self.plans.find_marketplace(self.rules.marketplace)
+        items = plan.consignment.items
+        preps = {prep.msku: prep for prep in self.plans.read_preps(marketplace, [item.msku for item in items])}
+        items = tuple(build_item(item.msku, item.units, preps.get(item.msku), self.rules) for item in items)
+        return msgspec.structs.replace(plan, consignment=msgspec.structs.replace(plan.consignment, items=items))
 
     def _advance(self, plan: Plan, step: Step, shipment_id: str, reference: str) -> Progress:
         progress, change = plan.progress, msgspec.structs.replace
+        if step is Step.PREP:
+            return note_preps(progress)
         if step is Step.CREATE:
             return change(progress, plan_id=reference.split()[0])
         if step is Step.PACK:

@@ -44,6 +44,7 @@ from ...warehouse.inbound.plan_rows import StepEffect
 from ..identity import may_publish
 from ..outbox.dispatch import dispatch
 from .due import find_asked
+from .item_labels import label_items
 from .plan_consent import STAGE
 from .plan_door import NOT_WANTED, PlanDoor, note_agreed
 from .plan_goods import build_plans, describe_goods, digest_goods, read_catalogue
@@ -62,13 +63,15 @@ Due = tuple[Plan, Step, str, StepEffect | None]  # a plan, its next step with th
 
 
 class Advanced(msgspec.Struct, kw_only=True):
-    """The result of a run. plans: that are under way, or were until this run. waiting: reasons by transfer."""
+    """The result of a run. plans: that are under way, or were until this run. waiting: reasons by transfer. labels,
+    item_labels: files of labels of boxes and of units that were attached."""
 
     plans: list[Plan] = msgspec.field(default_factory=list)
     new: int = 0
     waiting: dict[str, Reason] = msgspec.field(default_factory=dict)
     outcomes: Counter[str] = msgspec.field(default_factory=Counter)
     labels: int = 0
+    item_labels: int = 0
 
 
 class Work(msgspec.Struct, kw_only=True):
@@ -114,6 +117,7 @@ def advance(connections: Connections, name: str, run_id: str = "") -> Advanced:
                     polls, waited, pause = polls + 1, waited + pause, min(2 * pause, LONGEST_POLL)
                 elif not {Status.ACCEPTED, Status.REFUSED} & statuses:
                     break
+            work.done.item_labels = label_items(connections, name, work.channel, work.transfers.values())
         finally:
             _settle(work)
     return work.done
@@ -213,7 +217,8 @@ def _catch_up(work: Work, plan: Plan) -> Due | None:
             plan = _learn(work, learner, plan, (step, shipment, effect.reference))
             continue
         if next_step is None:  # cancelled, and perhaps not there yet
-            if effect is None or effect.status not in UNDER_WAY:
+            prep = _read_effect(work, build_key(plan, Step.PREP))
+            if not any(of and of.status in UNDER_WAY for of in (effect, prep)):
                 _drop_unmade(work, plan)
             return None
         if effect and effect.status in UNDER_WAY:
@@ -288,6 +293,7 @@ def _end(work: Work, plan: Plan) -> None:
 
 def _drop_unmade(work: Work, plan: Plan) -> None:
     """The transfer is cancelled before the marketplace has heard of it."""
+    _withdraw(work, plan, Step.PREP, "")
     _withdraw(work, plan, Step.CREATE, "")
     progress = msgspec.structs.replace(plan.progress, cancelled=True)
     work.keep(msgspec.structs.replace(plan, progress=progress, state=CANCELLED, code=""))

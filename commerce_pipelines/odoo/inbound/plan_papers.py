@@ -1,6 +1,6 @@
-"""What a plan leaves on transfers: the numbers of its shipments, and the labels of its boxes.
+"""What a plan leaves on transfers: the numbers of its shipments, and the labels of its boxes and units.
 
-What belongs here: these two writes. What does not: reading transfers (departing.py, receipts.py).
+What belongs here: these writes. What does not: reading transfers (departing.py, receipts.py).
 
 Both may be repeated: a number that stands there already is not added, a file of the same name not attached again.
 """
@@ -28,10 +28,18 @@ def write_numbers(client: OdooClient, pickings: Collection[int], numbers: Collec
     failpoint("fba_numbers_written")
 
 
+def list_files(client: OdooClient, pickings: Collection[int]) -> dict[int, list[str]]:
+    """Names of the files on these transfers."""
+    domain = [["res_model", "=", PICKING], ["res_id", "in", sorted(pickings)]]
+    files: dict[int, list[str]] = {}
+    for row in fetch(client, "ir.attachment", domain, ["name", "res_id"]) if pickings else []:
+        files.setdefault(row["res_id"], []).append(row["name"])
+    return files
+
+
 def attach(client: OdooClient, picking: int, labels: Iterable[Label]) -> list[str]:
     """Attach files to a transfer; returns the names of those that were new."""
-    domain = [["res_model", "=", PICKING], ["res_id", "=", picking]]
-    there = {row["name"] for row in fetch(client, "ir.attachment", domain, ["name"])}
+    there = set(list_files(client, [picking]).get(picking, ()))
     new = []
     for label in labels:
         if label.name in there:

@@ -66,7 +66,7 @@ def list_watched(connection: Connection, channel: str, since: datetime) -> list[
 
 
 def keep(connection: Connection, channel: str, plans: Iterable[Plan], now: datetime) -> None:
-    """Add these plans, or write how far they are. What a plan sends never changes."""
+    """Add these plans, or write how far they are. What a plan sends never changes once it is made."""
     with connection.cursor() as cursor:
         for plan in plans:
             cursor.execute(
@@ -74,7 +74,9 @@ def keep(connection: Connection, channel: str, plans: Iterable[Plan], now: datet
                 " plan_id, state, code, tries, retry_at, is_over, made_at, changed_at)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
                 " ON CONFLICT (channel, name) DO UPDATE SET progress = EXCLUDED.progress, plan_id = EXCLUDED.plan_id,"
-                " state = EXCLUDED.state, code = EXCLUDED.code, tries = EXCLUDED.tries, retry_at = EXCLUDED.retry_at,"
+                " consignment = CASE WHEN inbound_plans.plan_id = '' THEN EXCLUDED.consignment"
+                " ELSE inbound_plans.consignment END, state = EXCLUDED.state, code = EXCLUDED.code,"
+                " tries = EXCLUDED.tries, retry_at = EXCLUDED.retry_at,"
                 " is_over = EXCLUDED.is_over, changed_at = EXCLUDED.changed_at",
                 (channel, plan.name, plan.picking, storable(plan.transfer), plan.goods, _encode(plan.consignment),
                  _encode(plan.progress), plan.progress.plan_id, storable(plan.state), plan.code, plan.tries,

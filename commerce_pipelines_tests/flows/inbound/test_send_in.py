@@ -11,10 +11,13 @@ import msgspec
 import pytest
 
 from commerce_pipelines.core.errors import PermanentError
+from commerce_pipelines.domain.inbound import plan_steps
+from commerce_pipelines.flows.inbound import item_labels
 from commerce_pipelines.flows.inbound.plan_consent import has_work as has_plans
 from commerce_pipelines.flows.inbound.plan_consent import list_held, list_plans
 from commerce_pipelines.flows.inbound.plan_consent import release as release_plans
 from commerce_pipelines.flows.inbound.receive import receive
+from commerce_pipelines.odoo.inbound import plan_papers
 from commerce_pipelines.warehouse.inbound import plan_rows as rows
 from commerce_pipelines_tests.doubles.everywhere import Lanes
 from commerce_pipelines_tests.doubles.sendings import MUG, NAME, PAPER, PLANS, Sending
@@ -80,6 +83,103 @@ def test_a_transfer_without_packages_is_planned_without_boxes(sending: Sending) 
     assert sending.plan().state == "made"
     assert sending.shown().boxes == []
     assert sending.origin(picking).startswith("FBA15")
+
+
+LABELS = {**PLANS, "item_label_page": "A4_21"}
+PREPS = {"*": {"category": "NONE"}, PAPER: {"category": "FRAGILE", "types": ["ITEM_BUBBLEWRAP", "ITEM_BOXING"]}}
+
+
+@pytest.mark.parametrize("inbound", [{"plans": LABELS}])
+def test_units_that_the_seller_labels_get_labels_before_they_are_packed(sending: Sending) -> None:
+    sending.amazon.preps[PAPER] = {"labelOwnerConstraint": "NONE_ONLY"}  # its barcode is the manufacturer's
+    assert not has_plans(sending.connections, NAME)
+    picking = sending.transfer({MUG: 10, PAPER: 4})
+    assert has_plans(sending.connections, NAME)
+    assert sending.advance().item_labels == 1
+    [request] = sending.amazon.labelled
+    assert (request["mskuQuantities"], request["pageType"]) == ({MUG: 10}, "A4_21")
+    [file] = sending.files(picking)
+    assert file.startswith("item labels ")
+    assert file.endswith(" 1.pdf")
+    assert (sending.advance().item_labels, has_plans(sending.connections, NAME)) == (0, False)
+    assert len(sending.amazon.labelled) == 1
+    sending.pack(picking)
+    sending.advance()
+    sending.release()
+    assert sending.advance().labels == 1
+    assert (len(sending.files(picking)), len(sending.amazon.labelled)) == (2, 1)
+
+
+@pytest.mark.parametrize("inbound", [{"plans": {**LABELS, "item_label_page": "Thermal"}}])
+def test_labels_of_other_goods_are_made_anew_and_a_run_that_dies_makes_the_rest(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_labels, "SKUS_A_CALL", 1)
+    picking = sending.transfer({MUG: 10, PAPER: 4})
+
+    def die(name: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plan_papers, "failpoint", die)
+        with pytest.raises(KeyboardInterrupt):
+            sending.advance()
+    assert sending.advance().item_labels == 1
+    assert [name.rpartition(" ")[2] for name in sorted(sending.files(picking))] == ["1.pdf", "2.pdf"]
+    size = {(request["labelType"], request["width"], request["height"]) for request in sending.amazon.labelled}
+    assert size == {("THERMAL_PRINTING", 60, 30)}
+    sending.write("stock.move", sending.moves(picking)[0], product_uom_qty=8)
+    sending.odoo.call("stock.picking", "do_unreserve", ids=[picking])
+    sending.odoo.call("stock.picking", "action_assign", ids=[picking])
+    assert sending.advance().item_labels == 2
+    assert len(sending.files(picking)) == 4
+
+
+def test_no_labels_of_units_without_a_page(sending: Sending) -> None:
+    sending.transfer({MUG: 10})
+    assert (sending.advance().item_labels, sending.amazon.labelled) == (0, [])
+
+
+@pytest.mark.parametrize("inbound", [{"plans": {**PLANS, "preps": PREPS}}])
+def test_the_settings_tell_amazon_how_goods_are_prepared(sending: Sending) -> None:
+    for sku in (MUG, PAPER):
+        sending.amazon.preps[sku] = {"prepCategory": "UNKNOWN", "prepTypes": []}
+    picking = sending.transfer({MUG: 10, PAPER: 4})
+    sending.pack(picking)
+    assert sending.advance().waiting == {}
+    assert sending.amazon.preps[MUG] == {"prepCategory": "NONE", "prepTypes": ["ITEM_NO_PREP"]}
+    assert sending.amazon.preps[PAPER]["prepTypes"] == ["ITEM_BUBBLEWRAP", "ITEM_BOXING"]
+    owners = {msku: item["prepOwner"] for msku, item in sending.shown().items.items()}
+    assert owners == {MUG: "NONE", PAPER: "SELLER"}
+    assert sending.plan().state == "waits for consent"
+    sending.release()
+    sending.advance()
+    assert sending.plan().state == "made"
+
+
+@pytest.mark.parametrize("inbound", [{"plans": {**PLANS, "preps": {MUG: {"category": "FRAGILE"}}}}])
+def test_what_amazon_answers_to_a_preparation_decides_who_does_it(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And many SKUs are told in several calls."""
+    monkeypatch.setattr(plan_steps, "PREPS_A_CALL", 1)
+    sending.amazon.preps[MUG] = {"prepCategory": "UNKNOWN", "prepTypes": [], "labelOwnerConstraint": "AMAZON_ONLY",
+                                 "allOwnersConstraint": "MUST_MATCH"}  # fmt: skip
+    sending.amazon.fails["setPrepDetails"] = [("InternalServerError", "try again later")]
+    picking = sending.transfer({MUG: 10})
+    sending.pack(picking)
+    assert sending.advance().waiting[sending.plan().transfer].code == "fba_plan_refused"
+    sending.retry()
+    sending.advance()
+    assert {item["prepOwner"] for item in sending.shown().items.values()} == {"AMAZON"}
+    assert {item.prep_owner for item in sending.plan().consignment.items} == {"AMAZON"}
+
+
+def test_a_preparation_that_nobody_knows_still_waits(sending: Sending) -> None:
+    sending.amazon.preps[MUG] = {"prepCategory": "UNKNOWN", "prepTypes": []}
+    sending.pack(sending.transfer({MUG: 10}))
+    sending.advance()
+    assert set(sending.waiting()) == {"fba_prep_unknown"}
 
 
 def plan_and_show(sending: Sending) -> int:

@@ -68,6 +68,8 @@ RATES: dict[str, Rate] = {
     "confirmDeliveryWindowOptions": Rate(2, 30),
     "listShipmentBoxes": Rate(2, 30),
     "listPrepDetails": Rate(2, 2),  # whose description names none
+    "setPrepDetails": Rate(2, 30),
+    "createMarketplaceItemLabels": Rate(2, 30),
     "getInboundOperationStatus": Rate(2, 6),
     "previewListingsItem": Rate(1, 1),  # patchListingsItem with VALIDATION_PREVIEW
     "getDefinitionsProductType": Rate(5, 10),

@@ -12,7 +12,7 @@ says. The 202 of a call means nothing; only its operation tells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -85,6 +85,11 @@ class AmazonInboundPlans(InboundPlans):
     def read_labels(self, plan_id: str, shipment: PlannedShipment, page: str) -> Iterator[Label]:
         return reading.read_labels(self._api, plan_id, shipment, page)
 
+    def read_item_labels(
+        self, marketplace: str, units: Mapping[str, int], page: str, size: tuple[int, int]
+    ) -> Iterator[bytes]:
+        return reading.read_item_labels(self._api, marketplace, units, shapes.build_page(page, size))
+
     def send(self, steps: Sequence[StepCall]) -> Iterator[Outcome]:
         return send_each(steps, self._send_step)
 
@@ -143,6 +148,9 @@ class AmazonInboundPlans(InboundPlans):
 
     def _is_done(self, call: StepCall) -> bool:
         api, plan_id = self._api, call.plan_id
+        if call.step is Step.PREP:
+            wanted = {prep.msku: prep.category for prep in call.preps}
+            return wanted == {prep.msku: prep.category for prep in self.read_preps(call.marketplace, list(wanted))}
         if call.step is Step.CANCEL:
             return reading.read_plan(api, plan_id).status == "VOIDED"
         if call.step is Step.BOXES:
@@ -191,6 +199,8 @@ def build_request(call: StepCall) -> tuple[WriteMethod, str, str, Any]:
     """Method, operation, path and body of a step. Raises ProtocolError for one that lacks what it needs."""
     plan, option = name_plan(call.plan_id), quote(call.option_id, safe="")
     shipment = name_shipment(call.plan_id, call.shipment_id)
+    if call.step is Step.PREP:
+        return "POST", "setPrepDetails", reading.PREPS, shapes.build_preps(call.marketplace, call.preps)
     if call.step is Step.CREATE:
         return "POST", "createInboundPlan", PLANS, _build_plan(call)
     if call.step is Step.BOXES:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ....domain.inbound.consignment import Box, Cost, PlanItem, SourceAddress, add_costs
+from ....domain.inbound.consignment import Box, Cost, PlanItem, PrepTold, SourceAddress, add_costs
 from ....domain.money import to_minor
 
 ROOT = "/inbound/fba/2024-03-20"
@@ -186,6 +186,15 @@ class PrepDetails(_Shown):
     msku_prep_details: list[PrepDetail]
 
 
+class Download(_Shown):
+    uri: str
+    download_type: str = "URL"
+
+
+class Downloads(_Shown):
+    document_downloads: list[Download]
+
+
 class LabelUrl(msgspec.Struct):
     url: str = msgspec.field(name="DownloadURL", default="")
 
@@ -208,6 +217,18 @@ def read_quote(quote: Quote | None) -> Cost:
 
 def _read_minor(value: Currency) -> int:
     return to_minor(str(value.amount), value.code)
+
+
+def build_preps(marketplace: str, preps: Sequence[PrepTold]) -> dict[str, Any]:
+    rows = [{"msku": row.msku, "prepCategory": row.category, "prepTypes": list(row.types)} for row in preps]
+    return {"marketplaceId": marketplace, "mskuPrepDetails": rows}
+
+
+def build_page(page: str, size: tuple[int, int]) -> dict[str, Any]:
+    """How item labels are laid out. size: width and height in millimetres, of thermal printing."""
+    if page == "Thermal":
+        return {"labelType": "THERMAL_PRINTING", "width": size[0], "height": size[1]}
+    return {"labelType": "STANDARD_FORMAT", "pageType": page}
 
 
 def build_items(items: Sequence[PlanItem]) -> list[dict[str, Any]]:

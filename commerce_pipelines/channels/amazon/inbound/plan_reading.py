@@ -7,9 +7,9 @@ What belongs here: the reading calls and their paging. What does not: steps (inb
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from ....core.errors import ProtocolError
@@ -23,6 +23,7 @@ from ....domain.inbound.consignment import (
     Prep,
     TransportOption,
 )
+from ...http.session import Repeat
 from ..api.api import Api, decode
 from ..api.documents import contents, fetch
 from ..api.payloads import Document
@@ -30,6 +31,7 @@ from . import plan_payloads as shapes
 from .plan_payloads import ROOT
 
 PLANS = f"{ROOT}/inboundPlans"
+PREPS, ITEM_LABELS = f"{ROOT}/items/prepDetails", f"{ROOT}/items/labels"
 MOST_PAGES = 200
 SKUS_A_CALL, BOXES_A_LABEL_CALL = 100, 100
 LABELS_BYTES = 20 << 20
@@ -91,7 +93,7 @@ def read_preps(api: Api, marketplace: str, mskus: Sequence[str]) -> list[Prep]:
     preps = []
     for at in range(0, len(mskus), SKUS_A_CALL):
         names = [("mskus", _TWICE.sub(lambda hit: quote(hit[0]), msku)) for msku in mskus[at : at + SKUS_A_CALL]]
-        path = f"{ROOT}/items/prepDetails?{urlencode([('marketplaceId', marketplace), *names], quote_via=quote)}"
+        path = f"{PREPS}?{urlencode([('marketplaceId', marketplace), *names], quote_via=quote)}"
         for row in decode(api.call("listPrepDetails", path), shapes.PrepDetails).msku_prep_details:
             preps.append(
                 Prep(msku=row.msku, category="" if row.prep_category == "UNKNOWN" else row.prep_category,
@@ -180,6 +182,18 @@ def read_labels(api: Api, plan_id: str, shipment: PlannedShipment, page_type: st
         body = contents(fetch(api, "getLabels", Document(url=url)), LABELS_BYTES)
         kind = "pdf" if body.startswith(b"%PDF") else "zip" if body.startswith(b"PK") else "txt"
         yield Label(name=f"{shipment.number} boxes {at + 1}-{at + len(part)}.{kind}", content=body)
+
+
+def read_item_labels(api: Api, marketplace: str, units: Mapping[str, int], page: Mapping[str, Any]) -> Iterator[bytes]:
+    """The files of one call, for at most a hundred SKUs; it makes nothing at Amazon but the files."""
+    body = {
+        "marketplaceId": marketplace, **page,
+        "mskuQuantities": [{"msku": msku, "quantity": count} for msku, count in units.items()],
+    }  # fmt: skip
+    operation = "createMarketplaceItemLabels"
+    answer = decode(api.send("POST", operation, ITEM_LABELS, body, repeat=Repeat.STATE), shapes.Downloads)
+    for download in answer.document_downloads:
+        yield contents(fetch(api, operation, Document(url=download.uri)), LABELS_BYTES)
 
 
 def name_plan(plan_id: str) -> str:

@@ -14,6 +14,7 @@ from commerce_pipelines.domain.inbound.consignment import (
     Box,
     Consignment,
     PlanItem,
+    PrepTold,
     SourceAddress,
     Step,
     StepCall,
@@ -80,6 +81,23 @@ class Maker:
         self.take(Step.PLACE)
         [placement] = self.plans.list_placements(self.plan_id)
         return placement.option_id, placement.shipment_ids[0]
+
+
+def test_a_preparation_is_told_and_found_again(amazon: Recorded, clock: Clock) -> None:
+    maker = Maker(connect(amazon, clock))
+    preps = [PrepTold(msku="KET", category="FRAGILE", types=("ITEM_BUBBLEWRAP",)),
+             PrepTold(msku="MUG+BLUE,2%", category="NONE", types=("ITEM_NO_PREP",))]  # fmt: skip
+    assert maker.look(Step.PREP, preps=preps).status == "absent"
+    assert maker.take(Step.PREP, preps=preps).status == "accepted"
+    assert maker.look(Step.PREP, preps=preps).status == "accepted"
+
+
+@pytest.mark.parametrize("page", ["A4_21", "Thermal"])
+def test_labels_of_units(amazon: Recorded, clock: Clock, page: str) -> None:
+    plans = connect(amazon, clock).inbound_plans
+    [content] = plans.read_item_labels(GERMANY, {"KET": 6, "MUG+BLUE,2%": 4}, page, (60, 30))
+    assert content.startswith(b"%PDF")
+    assert amazon.plans.labelled[0]["mskuQuantities"] == {"KET": 6, "MUG+BLUE,2%": 4}
 
 
 def test_a_plan_from_its_making_to_its_labels(amazon: Recorded, clock: Clock) -> None:
