@@ -69,6 +69,7 @@ INBOUND_KEYS = (  # that the file itself verifies
     "overdue_days", "claim_days", "plans", "plans.enabled", "plans.placement",
     "plans.carrier", "plans.label_owner", "plans.label_page", "plans.arrives_in_days",
     "plans.item_label_page", "plans.item_label_width", "plans.item_label_height", "plans.preps",
+    "plans.preps.category", "plans.preps.types",
 )  # fmt: skip
 
 

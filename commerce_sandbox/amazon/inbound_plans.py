@@ -64,8 +64,8 @@ class InboundPlans:
 
         def act() -> None:
             for row in rows:
-                told = {"prepCategory": row["prepCategory"], "prepTypes": row["prepTypes"]}
-                self.preps[row["msku"]] = {**self.preps.get(row["msku"], {}), **told}
+                prep = {"prepCategory": row["prepCategory"], "prepTypes": row["prepTypes"]}
+                self.preps[row["msku"]] = {**self.preps.get(row["msku"], {}), **prep}
 
         return self._begin("setPrepDetails", act)
 

@@ -181,7 +181,7 @@ def build_body(plan: Plan, step: Step, shipment_id: str = "") -> dict[str, Any]:
     if step in (Step.CREATE, Step.BOXES):
         body |= {
             "skus": len(consignment.items), "units": sum(item.units for item in consignment.items),
-            "boxes": len(consignment.boxes), "content": _digest_content(consignment),
+            "boxes": len(consignment.boxes), "content": _hash_content(consignment),
         }  # fmt: skip
     elif step is Step.PREP:
         body["preparation"] = [" ".join((row.msku, row.category, *row.types)) for row in list_preps(plan)]
@@ -199,7 +199,7 @@ def build_body(plan: Plan, step: Step, shipment_id: str = "") -> dict[str, Any]:
     return body
 
 
-def _digest_content(consignment: Consignment) -> str:
+def _hash_content(consignment: Consignment) -> str:
     """Of what is sent with the plan itself."""
     content = msgspec.to_builtins(consignment)
     return digest({name: content[name] for name in ("items", "boxes")})

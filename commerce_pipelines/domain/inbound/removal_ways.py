@@ -106,7 +106,7 @@ def match_parcels(
                 rest.append(parcel)
                 continue
             del loose[row.key]
-            standings[row.key] = _stand(row, parcel, State.TOLD)
+            standings[row.key] = _build_standing(row, parcel, State.TOLD)
         todo = rest
     for parcel in todo:
         key = _make_key(parcel, taken)
@@ -116,11 +116,11 @@ def match_parcels(
         state = _judge(row, span, unclear)
         if state:
             units = {} if state is State.GONE else row.parcel.units
-            standings[row.key] = _stand(row, msgspec.structs.replace(row.parcel, units=units), state)
+            standings[row.key] = _build_standing(row, msgspec.structs.replace(row.parcel, units=units), state)
     return standings
 
 
-def _stand(row: Kept, parcel: Parcel, state: State) -> Standing:
+def _build_standing(row: Kept, parcel: Parcel, state: State) -> Standing:
     return Standing(
         key=row.key, parcel=parcel, layers=row.layers, transfers=row.transfers, code=row.code, state=state,
         before=row.parcel,
@@ -190,7 +190,7 @@ def plan_ways(
     ways: dict[str, Way] = {}
     for keys in orders.values():
         parcels = {
-            key: _weigh(standings[key], contents) if key in standings else ({}, True)
+            key: _add_contents(standings[key], contents) if key in standings else ({}, True)
             for key in keys
             if key not in standings or standings[key].state is not State.UNSEEN
         }
@@ -236,7 +236,7 @@ def _set_off(needs: dict[str, dict[Own, float]], beyond: dict[str, dict[Own, flo
                         del of[own]
 
 
-def _weigh(standing: Standing, contents: Mapping[str, Sequence[Content]]) -> tuple[dict[Own, float], bool]:
+def _add_contents(standing: Standing, contents: Mapping[str, Sequence[Content]]) -> tuple[dict[Own, float], bool]:
     """Units by product, and whether every SKU of the parcel is known."""
     shipped: dict[Own, float] = {}
     is_complete = True

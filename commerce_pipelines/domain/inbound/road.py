@@ -73,8 +73,9 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def surplus(self) -> float:
-        """Counted by the marketplace and not on the road in Odoo."""
-        return max(_round_units(self.received - self.booked), 0.0)
+        """Counted by the marketplace and not on the road in Odoo; what is there and could not be received yet is no
+        surplus."""
+        return max(_round_units(self.received - self.booked - self.on_road), 0.0)
 
     @property
     def counted_down(self) -> float:
@@ -158,6 +159,29 @@ def plan_step(
                   booked=_round_units(booked[product]), on_road=_round_units(on_road))
         )  # fmt: skip
     return Step(units=units, counts=tuple(counts))
+
+
+def find_doubtful(
+    units: Mapping[int, float], moves: Iterable[RoadMove], lots: Mapping[int, Mapping[int, float]]
+) -> set[int]:
+    """Products of which nobody can tell what arrived: a part of what is on the road, of which several lots or serial
+    numbers are there; or units without any. units: to receive now, by movement. lots: units by lot, 0 for none, of
+    movements of products that have lots."""
+    taken: dict[int, float] = defaultdict(float)
+    there: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for move in moves:
+        if move.is_done or move.move_id not in lots:
+            continue
+        taken[move.product] += units.get(move.move_id, 0.0)
+        for lot, count in lots[move.move_id].items():
+            there[move.product][lot] += count
+    doubtful = set()
+    for product, count in taken.items():
+        named = [units for lot, units in there[product].items() if lot and units > 0]
+        is_part = _round_units(sum(named) - count) > 0
+        if count > 0 and (not named or there[product].get(0, 0.0) > 0 or (len(named) > 1 and is_part)):
+            doubtful.add(product)
+    return doubtful
 
 
 def find_last_day(arrived_on: date | None, claim_days: int) -> date | None:

@@ -29,6 +29,7 @@ from ...domain.inbound.road import (
     FbaShipment,
     RoadMove,
     Step,
+    find_doubtful,
     find_last_day,
     join_numbers,
     merge,
@@ -37,7 +38,7 @@ from ...domain.inbound.road import (
 from ...domain.orders.order import business_day
 from ...domain.sales.mapping import goods_of
 from ...odoo.inbound.contents import Contents, read_contents
-from ...odoo.inbound.receipts import Transfer, read_transfers, reserve
+from ...odoo.inbound.receipts import Transfer, read_lots, read_transfers, reserve
 from ...odoo.inbound.receipts import receive as receive_in_odoo
 from ...odoo.inbound.stock_as_of import find_away
 from ...odoo.rpc.client import OdooClient
@@ -126,8 +127,10 @@ def receive(connections: Connections, name: str, run_id: str = "") -> Received:
         steps = _plan(transfers, shipments, contents.of)
         if short := _list_unreserved(transfers, steps):
             reserve(client, short)
-            steps = _plan(list_transfers(connections, name), shipments, contents.of)
-        refused = _carry_out(client, steps, done)
+            transfers = list_transfers(connections, name)
+            steps = _plan(transfers, shipments, contents.of)
+        steps, doubtful = _set_doubtful_aside(client, steps, transfers)
+        refused = doubtful | _carry_out(client, steps, done)
         kept = _build_kept(connections, name, list_transfers(connections, name), shipments, contents)
     _keep(connections, name, kept, contents.refused, refused, done, run_id)
     return done
@@ -152,6 +155,33 @@ def _plan(
         step = plan_step(shipment, contents, moves)
         steps[shipment_id] = step, {move.move_id: move.picking_id for move in moves}
     return steps
+
+
+def _set_doubtful_aside(
+    client: OdooClient, steps: Mapping[str, tuple[Step, dict[int, int]]], transfers: Sequence[Transfer]
+) -> tuple[dict[str, tuple[Step, dict[int, int]]], dict[str, Reason]]:
+    """The steps without units of which nobody says which lots they are; why those wait, by shipment."""
+    lots = read_lots(client, {move.move_id for row in transfers for move in row.moves if not move.is_done})
+    kept, reasons = dict(steps), dict[str, Reason]()
+    for shipment_id, (step, picking_of) in steps.items():
+        moves = _list_moves(transfers, shipment_id)
+        products = find_doubtful(step.units, moves, lots)
+        if products:
+            aside = {move.move_id for move in moves if move.product in products}
+            units = {move: count for move, count in step.units.items() if move not in aside}
+            kept[shipment_id] = msgspec.structs.replace(step, units=units), picking_of
+            reasons[shipment_id] = _describe_lots(shipment_id, len(products))
+    return kept, reasons
+
+
+def _describe_lots(shipment_id: str, products: int) -> Reason:
+    return Reason(
+        "lot_needed",
+        f"Of the shipment {shipment_id} a part of {products} products is counted, of which several lots or serial "
+        "numbers are on the road: nobody says which arrived.",
+        "Nothing, if the rest is counted soon: then all are received. Or receive them in Odoo by hand, with their "
+        "numbers.", shipment_id,
+    )  # fmt: skip
 
 
 def _list_unreserved(

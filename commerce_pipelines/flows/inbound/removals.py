@@ -13,7 +13,7 @@ them once on both sides.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
@@ -31,7 +31,7 @@ from ...domain.orders.order import business_day
 from ...domain.sales.mapping import goods_of
 from ...odoo.inbound import removals as transfers
 from ...odoo.inbound.contents import Contents, read_contents
-from ...odoo.inbound.removals import HomePlaces, Leg
+from ...odoo.inbound.removals import HomePlaces, Leg, Lots
 from ...odoo.reference.units import read_units
 from ...odoo.rpc.client import OdooClient
 from ...odoo.rpc.errors import OdooRefusal
@@ -72,7 +72,7 @@ class _Book(msgspec.Struct, frozen=True, kw_only=True):
     contents: Contents
     start: date
     step: float = 0.01
-    tracked: frozenset[int] = frozenset()
+    lots: Lots = Lots()
 
     def plan(self, legs: Mapping[str, Sequence[Leg]]) -> dict[str, Way]:
         """What is on record of nobody counts where the report should have it."""
@@ -108,7 +108,7 @@ def bring_back(connections: Connections, name: str, run_id: str = "") -> Returne
         with odoo_writer(connections, name) as client:
             places = _find_places(client, settings)
             _note_new(connections, name, counting)
-            book = _build_book(client, counting, contents, start)
+            book = _build_book((client, places), counting, contents, start)
             reasons = _move(connections, name, (client, places), book, done)
     _keep(connections, name, (reasons, contents, unclear), done, run_id)
     return done
@@ -131,12 +131,13 @@ def _note_new(connections: Connections, name: str, standings: Mapping[str, Stand
 
 
 def _build_book(
-    client: OdooClient, standings: Mapping[str, Standing], contents: Contents, start: date
-) -> _Book:  # fmt: skip
+    odoo: tuple[OdooClient, HomePlaces], standings: Mapping[str, Standing], contents: Contents, start: date
+) -> _Book:
+    client, places = odoo
     products = {content.product for of in contents.of.values() for content in of}
     return _Book(
         standings=standings, contents=contents, start=start, step=read_units(client).step,
-        tracked=frozenset(transfers.find_tracked(client, products)),
+        lots=transfers.read_lots(client, places, products),
     )  # fmt: skip
 
 
@@ -153,8 +154,10 @@ def _move(
         if row.before and row.before.name != row.parcel.name
     })  # fmt: skip
     wanted, reasons = dict[str, tuple[str, int, Mapping[Own, float]]](), dict[str, Reason]()
-    for key, way in book.plan(before).items():
-        units = {own: count for own, count in way.units.items() if own[0] not in book.tracked}
+    ways = book.plan(before)
+    doubtful = _list_doubtful(book, ways)
+    for key, way in ways.items():
+        units = {own: count for own, count in way.units.items() if own not in doubtful}
         reason = _judge(standings[key], way, is_tracked=len(units) < len(way.units))
         if reason:
             reasons[key] = reason
@@ -174,6 +177,18 @@ def _move(
     after = transfers.read_legs(client, label, standings, orders)
     _count(book, before, after, reasons, done)
     return reasons
+
+
+def _list_doubtful(book: _Book, ways: Mapping[str, Way]) -> set[Own]:
+    """Goods with lots of which nobody can tell which leave, of all parcels together."""
+    leaving: dict[Own, list[float]] = defaultdict(list)
+    for way in ways.values():
+        for own, units in way.units.items():
+            leaving[own].append(units)
+    return {
+        own for own, units in leaving.items()
+        if book.lots.are_doubtful(own, sum(units)) or (len(units) > 1 and book.lots.are_doubtful(own, units[0]))
+    }  # fmt: skip
 
 
 def _judge(standing: Standing, way: Way, *, is_tracked: bool) -> Reason | None:
@@ -228,10 +243,10 @@ def _find_moment(connections: Connections, name: str, day: date) -> datetime:
 
 
 def _keep(
-    connections: Connections, name: str, found: tuple[Mapping[str, Reason], Contents, Mapping[str, Unclear]],
+    connections: Connections, name: str, waits: tuple[Mapping[str, Reason], Contents, Mapping[str, Unclear]],
     done: Returned, run_id: str,
 ) -> None:  # fmt: skip
-    reasons, contents, unclear = found
+    reasons, contents, unclear = waits
     now = connections.instruments.now()
     days = {row.key: row.parcel.shipped_on for row in done.kept}
     of_record: dict[str, tuple[Reason, date | None]] = {

@@ -105,6 +105,17 @@ def reserve(client: OdooClient, pickings: Sequence[int]) -> None:
     on_all(client, "stock.picking", "action_assign", pickings, {}, list)
 
 
+def read_lots(client: OdooClient, moves: Collection[int]) -> dict[int, dict[int, float]]:
+    """Units by lot or serial number, 0 for none, of those movements whose products have them."""
+    domain = [["id", "in", sorted(moves)], ["product_id.tracking", "in", ["lot", "serial"]]]
+    tracked = [row["id"] for row in fetch(client, "stock.move", domain, ["product_id"])] if moves else []
+    lots: dict[int, dict[int, float]] = {move: defaultdict(float) for move in tracked}
+    fields = ["move_id", "lot_id", "quantity_product_uom"]
+    for row in fetch(client, "stock.move.line", [["move_id", "in", tracked]], fields) if tracked else []:
+        lots[row["move_id"]][row["lot_id"] or 0] += row["quantity_product_uom"]
+    return lots
+
+
 def receive(
     client: OdooClient, units: Mapping[int, float], picking_of: Mapping[int, int]
 ) -> dict[int, OdooRefusal | None]:

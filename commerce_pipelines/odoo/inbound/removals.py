@@ -110,11 +110,32 @@ def _find_place(client: OdooClient, name: str, usage: str, below: int = 0) -> in
     return min(int(row["id"]) for row in rows)
 
 
-def find_tracked(client: OdooClient, products: Collection[int]) -> set[int]:
-    """Those of these products whose units have lots or serial numbers, which nobody tells of a removal."""
+class Lots(msgspec.Struct, frozen=True):
+    """tracked: products whose units have lots or serial numbers. lying: units by lot, 0 for none, of such a product in
+    a place, by product and whether they can be sold."""
+
+    tracked: frozenset[int] = frozenset()
+    lying: Mapping[Own, Mapping[int, float]] = {}
+
+    def are_doubtful(self, own: Own, units: float) -> bool:
+        """Whether nobody can tell which lots leave: several lie there, and some stay."""
+        if own[0] not in self.tracked:
+            return False
+        named = [count for lot, count in self.lying.get(own, {}).items() if lot and count > 0]
+        return sum(named) < units - 1e-4 or (len(named) > 1 and sum(named) > units + 1e-4)
+
+
+def read_lots(client: OdooClient, places: HomePlaces, products: Collection[int]) -> Lots:
+    """What the marketplace's warehouse holds of the products that have lots."""
     domain = [["id", "in", sorted(products)], ["tracking", "in", ["lot", "serial"]]]
     rows = fetch(client, "product.product", domain, ["tracking"], context=ARCHIVED_TOO) if products else []
-    return {row["id"] for row in rows}
+    tracked = frozenset(row["id"] for row in rows)
+    lying: dict[Own, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for is_sellable, place in places.away.items() if tracked else ():
+        there = [["location_id", "child_of", place], ["product_id", "in", sorted(tracked)]]
+        for row in fetch(client, "stock.quant", there, ["product_id", "lot_id", "quantity"]):
+            lying[row["product_id"], is_sellable][row["lot_id"] or 0] += row["quantity"]
+    return Lots(tracked, lying)
 
 
 def read_legs(client: OdooClient, label: str, keys: Collection[str], orders: Collection[str]) -> dict[str, list[Leg]]:
@@ -210,6 +231,7 @@ def bring_home(
     drafts = [picking for picking, (_, leg) in every.items() if leg.state == "draft"]
     refused = _confirm(client, drafts)
     todo = {picking: of for picking, of in every.items() if of[1].state != "done" and picking not in refused}
+    _reserve(client, {picking: leg for picking, (_, leg) in todo.items()})
     refused |= _validate(client, todo)
     _write_dates(client, {picking: at[picking] for picking in every if picking in at and picking not in refused})
     failed |= {every[picking][0]: refusal for picking, refusal in refused.items()}
@@ -250,6 +272,16 @@ def _make_receipts(
 def _confirm(client: OdooClient, pickings: Sequence[int]) -> dict[int, OdooRefusal]:
     context = _build_context(client)
     return on_all(client, PICKING, "action_confirm", pickings, context, lambda some: _list_drafts(client, some))
+
+
+def _reserve(client: OdooClient, legs: Mapping[int, Leg]) -> None:
+    """Odoo chooses the lots of what is reserved; of what is not, nobody would."""
+    products = sorted({product for leg in legs.values() for _, product, *_ in leg.moves})
+    domain = [["id", "in", products], ["tracking", "in", ["lot", "serial"]]]
+    rows = fetch(client, "product.product", domain, ["tracking"], context=ARCHIVED_TOO) if products else []
+    tracked = {row["id"] for row in rows}
+    due = [picking for picking, leg in legs.items() if any(product in tracked for _, product, *_ in leg.moves)]
+    on_all(client, PICKING, "action_assign", due, _build_context(client), list)
 
 
 def _validate(client: OdooClient, todo: Mapping[int, tuple[str, Leg]]) -> dict[int, OdooRefusal]:

@@ -96,10 +96,10 @@ def test_whatever_the_report_renames_no_more_moves_than_it_tells_at_most(reports
     kept: list[Kept] = []
     moved: dict[str, dict[Own, float]] = {}
     totals = [0.0]
-    for told in reports:
-        rows = [row(units, msku, tracking=number, day=day) for units, msku, number, day in told]
+    for rows_of in reports:
+        rows = [row(units, msku, tracking=number, day=day) for units, msku, number, day in rows_of]
         kept = run(rows, kept, moved)
-        totals.append(sum(units * CONTENTS[msku][0].units for units, msku, *_ in told))
+        totals.append(sum(units * CONTENTS[msku][0].units for units, msku, *_ in rows_of))
         assert totals[-1] <= sum(sum(of.values()) for of in moved.values()) <= max(totals)
         assert moves_of(rows, kept, moved) == {}
 

@@ -14,6 +14,7 @@ from commerce_pipelines.domain.inbound.road import (
     CountedSku,
     FbaShipment,
     RoadMove,
+    find_doubtful,
     find_last_day,
     find_shipment_ids,
     join_numbers,
@@ -129,3 +130,28 @@ def test_several_shipments_as_one() -> None:
     assert merge([shipment("1", "SHIPPED", 1, 0), shipment("2", "WORKING", 1, 0)]).status == "SHIPPED"
     cancelled = merge([shipment("1", "CLOSED", 1, 1), shipment("2", "CANCELLED", 9, 0)])
     assert (cancelled.status, cancelled.items[0].shipped) == ("CLOSED", 1)
+
+
+@pytest.mark.parametrize(
+    ("take", "lots", "is_doubtful"),
+    [
+        (3.0, {11: 5.0}, False),  # one lot only
+        (5.0, {11: 2.0, 12: 3.0}, False),  # all of them
+        (3.0, {11: 2.0, 12: 3.0}, True),
+        (3.0, {0: 5.0}, True),  # nobody has written any
+        (5.0, {0: 1.0, 11: 4.0}, True),
+        (3.0, {}, True),
+        (0.0, {11: 2.0, 12: 3.0}, False),  # nothing is counted
+    ],
+)
+def test_lots_are_taken_over_where_nobody_can_doubt_which(
+    take: float, lots: dict[int, float], is_doubtful: bool
+) -> None:  # fmt: skip
+    assert find_doubtful({1: take}, [move(1, 5)], {1: lots}) == ({KETTLE} if is_doubtful else set())
+
+
+def test_lots_of_all_transfers_of_a_shipment_count_together() -> None:
+    moves = [move(1, 5), move(2, 5), move(3, 0, done=4)]
+    assert find_doubtful({1: 5.0, 2: 1.0}, moves, {1: {11: 5.0}, 2: {12: 5.0}}) == {KETTLE}
+    assert find_doubtful({1: 5.0, 2: 5.0}, moves, {1: {11: 5.0}, 2: {12: 5.0}}) == set()
+    assert find_doubtful({1: 5.0, 2: 1.0}, moves, {}) == set()  # a product without lots

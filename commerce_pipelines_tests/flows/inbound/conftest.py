@@ -10,6 +10,7 @@ import pytest
 
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.everywhere import Lanes
+from commerce_pipelines_tests.doubles.homecoming import Home
 from commerce_pipelines_tests.doubles.sendings import DOORS, open_away
 
 
@@ -26,3 +27,12 @@ def lanes(
 ) -> Iterator[Lanes]:  # fmt: skip
     with open_away(warehouse, monkeypatch, tmp_path, door=request.param, **inbound) as opened:
         yield opened
+
+
+@pytest.fixture
+def home(lanes: Lanes) -> Iterator[Home]:
+    home = Home(lanes)
+    yield home
+    home.report.removals.rows.clear()
+    old = [row["id"] for row in home.pickings() if row["state"] not in ("done", "cancel")]
+    home.odoo.call("stock.picking", "action_cancel", ids=old)

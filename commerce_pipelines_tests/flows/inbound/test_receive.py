@@ -4,6 +4,7 @@ runs beside each other; into the stand-in of Odoo, and into a real Odoo 19 where
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from commerce_pipelines.flows.inbound.receive import has_work
 from commerce_pipelines.odoo.inbound import receipts
 from commerce_pipelines.warehouse import audit
 from commerce_pipelines_tests.doubles.everywhere import Lanes
-from commerce_pipelines_tests.doubles.sendings import MUG, NAME, PAPER, Road
+from commerce_pipelines_tests.doubles.sendings import GERMANY, MUG, NAME, PAPER, Road
 
 
 @pytest.fixture
@@ -204,3 +205,41 @@ def test_the_assets_show_it(road: Road) -> None:
     assert link in str(check.metadata["differing"].value)
     page = explain(road.lanes.connections, NAME, road.number)
     assert f"<h1>{NAME} {road.number}</h1>" in write_page(page)
+
+
+@pytest.mark.odoo
+@pytest.mark.parametrize(("tracking", "lots"), [("lot", (6,)), ("lot", (3, 3)), ("serial", (1, 1, 1))])
+def test_lots_and_serial_numbers_arrive_as_they_left(road: Road, tracking: str, lots: tuple[int, ...]) -> None:
+    """A part of several waits, because nobody says which arrived."""
+    if not road.is_real:
+        pytest.skip("the stand-in reserves no lots")
+    code, total = f"LOT-{secrets.token_hex(3)}", sum(lots)
+    product = road.make(
+        "product.product", name=code, default_code=code, type="consu", is_storable=True, tracking=tracking
+    )  # fmt: skip
+    road.products[code] = product
+    for at, count in enumerate(lots):
+        lot = road.make("stock.lot", name=f"{code}-{at}", product_id=product)
+        quant = road.make("stock.quant", product_id=product, location_id=road.stock["WH"], lot_id=lot,
+                          inventory_quantity=count)  # fmt: skip
+        road.odoo.call("stock.quant", "action_apply_inventory", ids=[quant])
+    number = f"FBA15{secrets.token_hex(3).upper()}"
+    first, moves = road.make_transfer(road.stock["WH"], road.road, {code: total})
+    second, _ = road.make_transfer(road.road, road.away, {code: total}, moves, origin=number)
+    for picking in (first, second):
+        road.odoo.call("stock.picking", "action_confirm", ids=[picking])
+    road.odoo.call("stock.picking", "action_assign", ids=[first])
+    road.write("stock.move", moves[code], picked=True)
+    road.button_validate(first)
+    shipment = road.lanes.world.channels[NAME].inbound.add(number, GERMANY, **{code: total})
+    shipment.status = "RECEIVING"
+    shipment.items[code][1] = 2
+    done = road.receive()
+    if len(lots) == 1:
+        assert (done.units, done.waiting) == (2, {})
+    else:
+        assert (done.units, done.waiting, done.discrepancies) == (0, {"lot_needed": 1}, [])
+    shipment.items[code][1] = total
+    road.receive()
+    there = road.search("stock.quant", [["product_id", "=", product], ["location_id", "=", road.away]], "quantity")
+    assert (sorted(row["quantity"] for row in there), road.waiting()) == (sorted(lots), {})

@@ -133,18 +133,18 @@ def test_what_the_ledger_says_later_against_it_is_told(
     keep_ledger(lane, 1, *sent, PL={MUG: 5})
     for _ in range(2):
         assert ask_again(lane.connections, lane.name) == 2
-    [one], [two] = waiting(lane, stale), waiting(lane, setting)
-    assert (one.code, two.code, waiting(lane, right)) == ("departure_unclear", "departure_unclear", [])
-    assert f"left from PL, by the marketplace's ledger until {lane.day}; since" in one.message
-    assert "names CZ." in one.message
-    assert "left from DE, by the settings; since then the marketplace's ledger names PL." in two.message
+    [first], [second] = waiting(lane, stale), waiting(lane, setting)
+    assert (first.code, second.code, waiting(lane, right)) == ("departure_unclear", "departure_unclear", [])
+    assert f"left from PL, by the marketplace's ledger until {lane.day}; since" in first.message
+    assert "names CZ." in first.message
+    assert "left from DE, by the settings; since then the marketplace's ledger names PL." in second.message
     assert lane.run().actions == {"unchanged": 3}
     lane.put(later(orders[stale], shipped=Shipped.YES))
     lane.run()
     moved = msgspec.structs.replace(POLAND, street="Ulica 2")
     lane.put(later(later(orders[stale]), shipped=Shipped.YES, shipping=moved))
     lane.run()
-    assert [note.message for note in waiting(lane, stale)] == [one.message]
+    assert [note.message for note in waiting(lane, stale)] == [first.message]
     assert decided(lane, stale)[:2] == ("local PL", "PL")
     keep_ledger(lane, 1, msgspec.structs.replace(sent[0], country="PL"), *sent[1:], PL={MUG: 5})
     assert ask_again(lane.connections, lane.name) == 1

@@ -6,8 +6,8 @@ Parcels on record have one transfer in most cases, which is dated.
 
 from alembic import op
 
-revision = "0043"
-down_revision = "0042"
+revision = "0045"
+down_revision = "0044"
 branch_labels = None
 depends_on = None
 
