@@ -66,11 +66,13 @@ class Returned(msgspec.Struct, kw_only=True):
 
 class _Book(msgspec.Struct, frozen=True, kw_only=True):
     """The parcels that count now, by key, and how Odoo stands. legs: also of parcels that nothing is on record of.
-    start: the report's first day."""
+    start: the report's first day. settled: parcels on record that are over, or are left to people: their transfers
+    count for no other parcel."""
 
     standings: Mapping[str, Standing]
     contents: Contents
     start: date
+    settled: frozenset[str] = frozenset()
     step: float = 0.01
     lots: Lots = Lots()
 
@@ -79,7 +81,8 @@ class _Book(msgspec.Struct, frozen=True, kw_only=True):
         first = str(self.start + MARGIN)
         moved = {
             key: transfers.add_moves(of) for key, of in legs.items()
-            if key in self.standings or all(not leg.done_at or leg.done_at >= first for leg in of)
+            if key in self.standings
+            or (key not in self.settled and all(not leg.done_at or leg.done_at >= first for leg in of))
         }  # fmt: skip
         return plan_ways(self.standings, self.contents.of, moved, self.step)
 
@@ -100,7 +103,10 @@ def bring_back(connections: Connections, name: str, run_id: str = "") -> Returne
         kept = rows.read_kept(connection, name, orders, (rules.since or today, start - MARGIN))
     doubtful = frozenset(order for row in unclear.values() for order in row.orders)
     standings = match_parcels(parcels, kept, (start, today), doubtful)
-    counting = {key: row for key, row in standings.items() if row.state is not State.UNSEEN}
+    counting = {
+        key: row for key, row in standings.items()
+        if row.state is not State.UNSEEN and row.parcel.shipped_on >= (rules.since or today)
+    }  # fmt: skip
     done = Returned(parcels=len(parcels))
     contents = _read_contents(connections, name, counting)
     reasons: dict[str, Reason] = {}
@@ -108,7 +114,8 @@ def bring_back(connections: Connections, name: str, run_id: str = "") -> Returne
         with odoo_writer(connections, name) as client:
             places = _find_places(client, settings)
             _note_new(connections, name, counting)
-            book = _build_book((client, places), counting, contents, start)
+            settled = frozenset(row.key for row in kept if row.parcel.order_id not in doubtful) - counting.keys()
+            book = _build_book((client, places), counting, contents, (start, settled))
             reasons = _move(connections, name, (client, places), book, done)
     _keep(connections, name, (reasons, contents, unclear), done, run_id)
     return done
@@ -131,12 +138,14 @@ def _note_new(connections: Connections, name: str, standings: Mapping[str, Stand
 
 
 def _build_book(
-    odoo: tuple[OdooClient, HomePlaces], standings: Mapping[str, Standing], contents: Contents, start: date
-) -> _Book:
+    odoo: tuple[OdooClient, HomePlaces], standings: Mapping[str, Standing], contents: Contents,
+    past: tuple[date, frozenset[str]],
+) -> _Book:  # fmt: skip
+    """past: the report's first day, and what is settled."""
     client, places = odoo
     products = {content.product for of in contents.of.values() for content in of}
     return _Book(
-        standings=standings, contents=contents, start=start, step=read_units(client).step,
+        standings=standings, contents=contents, start=past[0], settled=past[1], step=read_units(client).step,
         lots=transfers.read_lots(client, places, products),
     )  # fmt: skip
 

@@ -38,13 +38,14 @@ def read_kept(
     connection: Connection, channel: str, order_ids: Collection[str], days: tuple[date, date]
 ) -> list[KeptParcel]:
     """Parcels that left on one of the days `[first, start)` and wait, or from the day `start` on; and all of these
-    orders. days: first and start."""
+    orders and of theirs. days: first and start."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT key, order_id, shipped_on, carrier, tracking, goods, moved, transfers, code"
-            " FROM commerce.fba_removals WHERE channel = %s AND (order_id = ANY(%s) OR shipped_on >= %s"
-            " OR (code <> '' AND goods <> '[]' AND shipped_on >= %s)) ORDER BY key",
-            (channel, [storable(order) for order in order_ids], days[1], days[0]),
+            " FROM commerce.fba_removals WHERE channel = %s AND (order_id = ANY(%s) OR order_id IN (SELECT order_id"
+            " FROM commerce.fba_removals WHERE channel = %s AND (shipped_on >= %s"
+            " OR (code <> '' AND goods <> '[]' AND shipped_on >= %s)))) ORDER BY key",
+            (channel, [storable(order) for order in order_ids], channel, days[1], days[0]),
         )
         return [_build_parcel(row) for row in cursor]
 

@@ -114,6 +114,15 @@ def test_a_parcel_keeps_its_key_whatever_the_report_calls_it_later(later: dict[s
     assert [standing.parcel.units["MUG", True] for key, standing in both.items() if key == first] == [2]
 
 
+def test_equal_goods_of_an_order_weeks_later_are_another_parcel() -> None:
+    [first] = build_parcels([row(3)], DAY)
+    early = msgspec.structs.replace(first, shipped_on=DAY - WEEK - timedelta(days=1))
+    kept = [Kept(key="k", parcel=early)]
+    assert [of.before for of in match([first], kept).values() if of.state is State.TOLD] == [None]
+    near = msgspec.structs.replace(first, shipped_on=DAY - WEEK)  # its day has changed by an hour
+    assert [(key, of.before) for key, of in match([near], kept).items()] == [("k", early)]
+
+
 def test_what_is_gone_what_is_old_and_what_nobody_can_tell() -> None:
     def stand(day: date, code: str = "", unclear: Sequence[str] = ()) -> list[State]:
         parcel = msgspec.structs.replace(build_parcels([row(3)], DAY)[0], shipped_on=day)

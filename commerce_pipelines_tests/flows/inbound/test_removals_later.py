@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from commerce_pipelines.core.errors import ProtocolError
@@ -170,3 +171,32 @@ def test_a_run_whose_removals_failed_is_requested_again(home: Home) -> None:
     home.report.removals.rows.clear()
     home.run()
     assert not is_due(home.connections, NAME)
+
+
+def test_what_waits_and_is_left_to_people_by_a_later_first_day_is_never_moved(home: Home) -> None:
+    code, rules = f"HAND-{home.tag}", home.connections.settings.channel(NAME).inbound.removals
+    home.ship(2, code)
+    assert home.run().waiting == {"unknown_sku": 1}
+    msgspec.structs.force_setattr(rules, "since", home.noon.date() + timedelta(days=1))
+    home.make("product.product", name=code, default_code=code, type="consu", is_storable=True)
+    home.ship(1, tracking=f"U{home.tag}", at=(home.noon + timedelta(days=1)).astimezone(UTC))
+    done = home.run()
+    assert (done.units, done.waiting, home.waiting(), len(home.pickings())) == (1, {}, {}, 2)
+
+
+def test_a_transfer_that_was_cancelled_long_ago_holds_up_no_new_parcel_of_its_order(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.ship(3)
+    with monkeypatch.context() as patch:  # it dies before anything is carried out
+        patch.setattr(transfers, "bring_home", lambda *_: {})
+        home.run()
+    [first] = home.pickings()
+    home.odoo.call("stock.picking", "action_cancel", ids=[first["id"]])
+    home.run()
+    with home.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.fba_removals SET shipped_on = shipped_on - 60 WHERE order_id = %s",
+                       (f"R1{home.tag}",))  # fmt: skip
+    home.report.removals.rows.clear()
+    home.ship(3, tracking=f"U{home.tag}", at=(home.noon + timedelta(days=1)).astimezone(UTC))
+    assert (home.run().units, home.left(home.away)[MUG]) == (3, 3)
