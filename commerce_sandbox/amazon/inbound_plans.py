@@ -36,7 +36,7 @@ class InboundPlans:
     """polls: for how many answers an operation is in progress. placements: (fee, shipments) of each option that is
     offered. transport_cost: of the marketplace's carrier. groups: packing groups as lists of SKUs; none: one group.
     fails: by operation, (code, message) of the operations that fail next. preps: what is asked of a SKU, besides
-    nothing. labelled: the requests for item labels."""
+    nothing. labelled: the requests for item labels. unlabelled: SKUs of which none are made."""
 
     def __init__(self, shipments: InboundShipments, documents: Documents) -> None:
         self._shipments, self._documents = shipments, documents
@@ -45,6 +45,7 @@ class InboundPlans:
         self.fails: dict[str, list[tuple[str, str]]] = {}
         self.preps: dict[str, dict[str, Any]] = {}
         self.labelled: list[dict[str, Any]] = []
+        self.unlabelled: set[str] = set()
         self.plans: dict[str, Plan] = {}
         self.operations: dict[str, Operation] = {}
 
@@ -73,6 +74,8 @@ class InboundPlans:
         body = call.json()
         units = {row["msku"]: row["quantity"] for row in body["mskuQuantities"]}
         if not 1 <= len(body["mskuQuantities"]) <= 100 or len(units) < len(body["mskuQuantities"]):
+            raise invalid("mskuQuantities")
+        if self.unlabelled & units.keys():
             raise invalid("mskuQuantities")
         self.labelled.append({**body, "mskuQuantities": units})
         uri = self._documents.url(self._documents.new(PDF, "application/pdf"), now)

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ...channels.inbound_plans import InboundPlans
-from ...core.errors import RecordError
+from ...core.errors import CredentialError, PermanentError, RecordError, SettingsError
+from ...core.reasons import Reason
 from ...domain.inbound.consignment import Label
 from ...domain.inbound.plan_choices import build_item
 from ...domain.outbox.effects import digest
@@ -45,21 +46,36 @@ def list_unlabelled(
 
 def label_items(
     connections: Connections, name: str, channel: InboundPlans, transfers: Iterable[Departing]
-) -> int:  # fmt: skip
-    """Attach the labels; returns how many files. A transfer of which no plan could be made waits there, not here."""
+) -> tuple[int, dict[str, Reason]]:
+    """Attach the labels. Returns how many files, and by transfer why labels are refused: the others get theirs. One of
+    which no plan could be made waits there, not here."""
     transfers = list_unlabelled(connections, name, connections.odoo_of(name), transfers)
-    attached = 0
+    attached, refused = 0, dict[str, Reason]()
     for transfer in transfers:
         try:
             units = _count_units(connections, name, channel, transfer)
         except RecordError:
             continue
         # The first file last: where it is there, all are.
-        labels = list(_make_labels(connections, name, channel, transfer, units))
+        try:
+            labels = list(_make_labels(connections, name, channel, transfer, units))
+        except (CredentialError, SettingsError):
+            raise
+        except PermanentError:
+            refused[transfer.name] = _describe_refusal(transfer.name)
+            continue
         if labels:
             with odoo_writer(connections, name) as client:
                 attached += len(attach(client, transfer.picking_id, reversed(labels)))
-    return attached
+    return attached, refused
+
+
+def _describe_refusal(transfer: str) -> Reason:
+    return Reason(
+        "fba_plan_refused", f"The marketplace makes no labels for the units of {transfer}.",
+        "Look in Seller Central whether each of its SKUs has an FNSKU. They are asked for again by each run; or attach "
+        "no labels: leave `inbound.plans.item_label_page` empty.", transfer,
+    )  # fmt: skip
 
 
 def _count_units(

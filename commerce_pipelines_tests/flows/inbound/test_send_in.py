@@ -135,6 +135,18 @@ def test_labels_of_other_goods_are_made_anew_and_a_run_that_dies_makes_the_rest(
     assert len(sending.files(picking)) == 4
 
 
+@pytest.mark.parametrize("inbound", [{"plans": LABELS}])
+def test_labels_that_are_refused_wait_and_hold_up_no_others(sending: Sending) -> None:
+    sending.amazon.unlabelled.add(MUG)
+    plain, other = sending.transfer({MUG: 10}), sending.transfer({PAPER: 4})
+    done = sending.advance()
+    assert (done.item_labels, len(sending.files(plain)), len(sending.files(other))) == (1, 0, 1)
+    assert [reason.code for reason in done.waiting.values()] == ["fba_plan_refused"]
+    sending.amazon.unlabelled.clear()
+    again = sending.advance()
+    assert (again.item_labels, again.waiting) == (1, {})
+
+
 def test_no_labels_of_units_without_a_page(sending: Sending) -> None:
     sending.transfer({MUG: 10})
     assert (sending.advance().item_labels, sending.amazon.labelled) == (0, [])
