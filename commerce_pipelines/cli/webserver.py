@@ -97,7 +97,7 @@ def read_span(query: Mapping[str, str], now: datetime) -> tuple[datetime, timede
         hours = int(query.get("hours") or 24)
     except (ValueError, OverflowError):
         at, hours = now, 0
-    if not 1 <= hours <= MOST_HOURS or not EARLIEST <= at.date() <= now.date():
+    if not 1 <= hours <= MOST_HOURS or not EARLIEST <= at.date() <= now.astimezone().date():
         raise PermanentError(
             f"`at` is a minute between {EARLIEST} and now, as 2026-11-20T14:30, `hours` a number from 1 to "
             f"{MOST_HOURS}."

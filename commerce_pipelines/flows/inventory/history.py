@@ -82,20 +82,24 @@ class AsOf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Family(msgspec.Struct, frozen=True):
-    """Listings that take the stock of one article. own: those of the article itself. takes: what one unit of a listing
-    takes, by channel and SKU, in millionths of stored products; content: the same of one unit of the article."""
+    """Listings that take the stock of one article. own: units of the article in one unit of a listing of it, by channel
+    and SKU, also of one that is linked to an older record of the product or to none. others: the rest. takes: what one
+    unit of those takes, in millionths of stored products; content: the same of one unit of the article."""
 
-    own: list[Linked]
+    own: dict[tuple[str, str], int]
     others: list[Linked]
     takes: dict[tuple[str, str], dict[int, int]]
     content: dict[int, int]
 
     def count(self, order: Sold) -> Sold:
         """The order in units of the article, rounded up; of a kit, as many as its sale can have cost at most."""
-        taken = self.takes[order.channel, order.sku]
+        listing = order.channel, order.sku
+        if listing in self.own:
+            return order._replace(units=order.units * self.own[listing])
+        taken = self.takes[listing]
         units = max(-(-order.units * taken[leaf] // need) for leaf, need in self.content.items() if leaf in taken)
         codes = {(row.channel, row.sku): row.code for row in self.others}
-        return order._replace(units=units, other=codes.get((order.channel, order.sku), ""))
+        return order._replace(units=units, other=codes[listing])
 
 
 def look_back(connections: Connections, name: str, sku: str, at: datetime, span: timedelta) -> AsOf:
@@ -109,7 +113,9 @@ def look_back(connections: Connections, name: str, sku: str, at: datetime, span:
                 f"{name}` shows those that are."
             )
         contents = read_contents(connection, at)
-        family = _find_family(listings, contents, list_of_products(connection, _find_relatives(listings, contents)))
+        product = next((row.product_id for row in listings if row.product_id), 0)
+        relatives = list_of_products(connection, _find_relatives(product, contents))
+        family = _find_family(product, listings, contents, relatives)
         start = at - max(span, LOOK_BACK)
         pushed = read_pushed(connection, listings, start, at)
         start = min([start, *(row.taken_at or row.started_at for row in pushed)])
@@ -118,7 +124,7 @@ def look_back(connections: Connections, name: str, sku: str, at: datetime, span:
         company = next((wish.company for wish in wishes.values() if wish), 0)
         kept_since, read_at = read_readings(connection, company, at)
         levels = read_levels(connection, company, [row.product_id for row in listings if row.product_id], start, at)
-    is_kit = listings[0].product_id in contents
+    is_kit = product in contents
     shown = [
         msgspec.structs.replace(
             _show(listing, pushed, sold, at), wish=wishes[listing.channel, listing.key], is_kit=is_kit
@@ -136,25 +142,25 @@ def look_back(connections: Connections, name: str, sku: str, at: datetime, span:
     )  # fmt: skip
 
 
-def _find_relatives(listings: Sequence[Linked], contents: Mapping[int, Mapping[int, int]]) -> set[int]:
+def _find_relatives(product: int, contents: Mapping[int, Mapping[int, int]]) -> set[int]:
     """Products whose sale takes stock of the same stored products: kits with a part in common, and the parts."""
-    own = {row.product_id for row in listings if row.product_id}
-    leaves = {leaf for product in own for leaf in contents.get(product, (product,))}
-    return {product for product, content in contents.items() if leaves & set(content)} | leaves
+    leaves = set(contents.get(product, (product,)))
+    return {kit for kit, content in contents.items() if leaves & set(content)} | leaves
 
 
 def _find_family(
-    listings: Sequence[Linked], contents: Mapping[int, Mapping[int, int]], relatives: Sequence[Linked]
+    product: int, listings: Sequence[Linked], contents: Mapping[int, Mapping[int, int]], relatives: Sequence[Linked]
 ) -> _Family:
-    mine = {(row.channel, row.key) for row in listings}
-    others = [row for row in relatives if (row.channel, row.key) not in mine]
+    """product: the article's, 0 where none of its listings is linked."""
+    mine = {(row.channel, row.sku): row.units for row in listings}
+    others = [row for row in relatives if (row.channel, row.sku) not in mine]
 
     def open_up(product: int | None, units: int) -> dict[int, int]:
         content = contents.get(product or 0, {product or 0: MICRO})
         return {leaf: need * units for leaf, need in content.items()}
 
-    takes = {(row.channel, row.sku): open_up(row.product_id, row.units) for row in [*others, *listings]}
-    return _Family(list(listings), others, takes, open_up(listings[0].product_id, 1))
+    takes = {(row.channel, row.sku): open_up(row.product_id, row.units) for row in others}
+    return _Family(mine, others, takes, open_up(product, 1))
 
 
 def _show(listing: Linked, pushed: Sequence[Pushed], sold: Sequence[Sold], at: datetime) -> Shown:
@@ -233,8 +239,10 @@ def _write_other(story: AsOf, order: Sold) -> str:
 def _list_falls(story: AsOf, since: datetime, until: datetime) -> Iterator[str]:
     """Each fall of what was free in Odoo that a reading after `since` found, until the given time."""
     for row in story.levels:
+        if not since < row.since <= until:
+            continue
         before = next((old for old in story.levels if (old.warehouse, old.until) == (row.warehouse, row.since)), None)
-        if before and since < row.since <= until and row.free < before.free:
+        if before and row.free < before.free:
             yield (
                 f"from {before.free:g} to {row.free:g} in {row.warehouse or 'no warehouse'} by the reading of "
                 f"{local_time(row.since, seconds=True)}"

@@ -6,11 +6,13 @@ What belongs here: rows of a span of time. What does not: what follows from them
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
+
+_ZONES = timedelta(days=1)  # by how much the day of an order, in its channel's zone, may be another than ours
 
 
 class Linked(NamedTuple):
@@ -88,10 +90,11 @@ def read_pushed(connection: Connection, listings: Sequence[Linked], start: datet
             """WITH wanted AS (SELECT * FROM unnest(%(channels)s::text[], %(keys)s::text[]) w (channel, key)),
             told AS (SELECT p.channel, p.key, p.quantity, p.free, p.taken_at, p.status, p.started_at, p.settled_at,
                      p.sequence FROM commerce.published_inventory p JOIN wanted USING (channel, key)
-                     WHERE p.started_at < %(end)s)
-            SELECT channel, key, quantity, free, taken_at, status, started_at, settled_at FROM told t
-            WHERE started_at >= %(start)s OR sequence = (SELECT max(sequence) FROM told o WHERE o.channel = t.channel
-                AND o.key = t.key AND o.started_at < %(start)s AND o.status = 'accepted') ORDER BY sequence""",
+                     WHERE p.started_at < %(end)s),
+            last AS (SELECT max(sequence) FROM told WHERE started_at < %(start)s AND status = 'accepted'
+                     GROUP BY channel, key)
+            SELECT channel, key, quantity, free, taken_at, status, started_at, settled_at FROM told
+            WHERE started_at >= %(start)s OR sequence IN (TABLE last) ORDER BY sequence""",
             {"channels": [row.channel for row in listings], "keys": [row.key for row in listings],
              "start": start, "end": end},
         )  # fmt: skip
@@ -117,10 +120,11 @@ def read_sold(connection: Connection, listings: Sequence[Linked], start: datetim
             JOIN unnest(%(channels)s::text[], %(skus)s::text[]) w (channel, sku)
                 ON w.channel = o.channel AND w.sku = l.sku
             WHERE o.placed_at >= %(start)s AND o.placed_at < %(end)s AND l.kind = 'product'
+            AND o.day BETWEEN %(first)s AND %(last)s AND l.day BETWEEN %(first)s AND %(last)s
             AND o.fulfilled_by = 'merchant' AND NOT o.is_test AND NOT o.is_other_channel
             GROUP BY o.channel, o.order_id, l.sku, o.status, o.placed_at, o.updated_at
             ORDER BY o.placed_at, o.order_id""",
             {"channels": [channel for channel, _ in pairs], "skus": [sku for _, sku in pairs],
-             "start": start, "end": end},
+             "start": start, "end": end, "first": (start - _ZONES).date(), "last": (end + _ZONES).date()},
         )  # fmt: skip
         return [Sold(*row) for row in cursor]

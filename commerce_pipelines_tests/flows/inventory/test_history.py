@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -294,6 +295,23 @@ def test_stock_of_settings_that_named_no_company_ends_when_they_name_one(warehou
         assert [row.until for row in read_levels(connection, 7, [1], now - DAY, now)] == [None]
 
 
+@pytest.mark.parametrize("product", [None, 77])
+def test_a_listing_that_is_linked_to_an_older_record_of_the_product_is_one_of_the_article(
+    world: Connections, warehouse: Warehouse, product: int | None
+) -> None:
+    """As of a channel that stands still, while the product was made anew in Odoo."""
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO commerce.inventory_targets SELECT (jsonb_populate_record(t, jsonb_build_object("
+            "'channel', 'a_shop', 'product_id', %s::bigint))).* FROM commerce.inventory_targets t",
+            (product,),
+        )
+    sold(warehouse, "first", "A", 8)
+    story = look_back(world, NAME, "A", datetime.now(UTC) + timedelta(seconds=1), DAY)
+    assert {shown.listing.channel: shown.left for shown in story.shown} == {"a_shop": None, NAME: 2}
+    assert [(order.units, order.other) for order in story.sold] == [(8, "")]
+
+
 def test_a_sku_of_no_listing_is_told(world: Connections) -> None:
     with pytest.raises(PermanentError, match="No listing of shop_de with the SKU 'Z'"):
         look_back(world, NAME, "Z", datetime.now(UTC), DAY)
@@ -338,3 +356,17 @@ def test_it_is_shown_as_a_page_with_links_and_every_text_escaped(
 def test_a_minute_or_a_span_that_cannot_be_is_refused_with_what_can(query: dict[str, str]) -> None:
     with pytest.raises(PermanentError, match="`at` is a minute between 2000-01-01 and now, as 2026-11-20T14:30"):
         webserver.read_span(query, datetime(2026, 11, 28, tzinfo=UTC))
+
+
+def test_the_minute_that_the_page_offers_is_taken_back_also_between_both_midnights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)  # the first of December in Berlin
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        at, _ = webserver.read_span({"at": "2026-12-01T00:30"}, now)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert at == now
