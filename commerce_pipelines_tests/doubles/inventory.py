@@ -150,14 +150,14 @@ def sold(warehouse: Warehouse, order_id: str, sku: str, units: int, title: str =
         "currency": "EUR", "total": 100, "tax": 0, "collected": 0, "collected_as": "", "refunded": 0,
         "prices_include_tax": True, "line_count": 1, "marketplace": "", "service": "", "departure_country": "",
         "destination_country": "DE", "destination_territory": "", "is_business": False, "is_other_channel": False,
-        "is_test": False, "subject_id": "00",
+        "is_test": False, "subject_id": "00", **more,
     }  # fmt: skip
     line = {
-        "channel": NAME, "order_id": order_id, "day": now.date(), "position": 1, "line_id": "1", "kind": "product",
+        "channel": NAME, "order_id": order_id, "day": order["day"], "position": 1, "line_id": "1", "kind": "product",
         "sku": sku, "title": title, "quantity": units, "amount": 100, "tax": 0, "of_line": "",
     }  # fmt: skip
     with warehouse.transaction() as connection, connection.cursor() as cursor:
-        for table, row in (("orders", order | more), ("order_lines", line)):
+        for table, row in (("orders", order), ("order_lines", line)):
             columns, marks = ", ".join(row), ", ".join(["%s"] * len(row))
             cursor.execute(f"INSERT INTO commerce.{table} ({columns}) VALUES ({marks})", list(row.values()))
 

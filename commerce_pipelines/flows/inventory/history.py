@@ -112,11 +112,11 @@ def look_back(connections: Connections, name: str, sku: str, at: datetime, span:
                 f"No listing of {name} with the SKU {sku!r} is linked to a product; `commerce-pipelines inventory plan "
                 f"{name}` shows those that are."
             )
-        contents = read_contents(connection, at)
+        start = at - max(span, LOOK_BACK)
+        contents = read_contents(connection, start, at)
         product = next((row.product_id for row in listings if row.product_id), 0)
         relatives = list_of_products(connection, _find_relatives(product, contents))
         family = _find_family(product, listings, contents, relatives)
-        start = at - max(span, LOOK_BACK)
         pushed = read_pushed(connection, listings, start, at)
         start = min([start, *(row.taken_at or row.started_at for row in pushed)])
         sold = [family.count(order) for order in read_sold(connection, [*listings, *family.others], start, at)]

@@ -132,18 +132,18 @@ def read_wish(connection: Connection, channel: str, key: str, at: datetime) -> W
     return Wish(*row) if row else None
 
 
-def read_contents(connection: Connection, at: datetime) -> dict[int, Mapping[int, int]]:
-    """What each kit is made of, in millionths of stored products by id, as the last reading until `at` found it; where
-    none is kept, as the first one after it did."""
+def read_contents(connection: Connection, start: datetime, end: datetime) -> dict[int, Mapping[int, int]]:
+    """What each kit of the span `[start, end]` is made of, in millionths of stored products by id, as its last reading
+    in the span found it; where none is kept, as the newest one does."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT DISTINCT ON (product_id) product_id, components FROM (
-                SELECT product_id, components, since FROM commerce.stock_level_history
-                    WHERE kind = 'kit' AND components IS NOT NULL
-                UNION ALL SELECT product_id, components, taken_at FROM commerce.stock_levels
-                    WHERE kind = 'kit' AND components IS NOT NULL) k
-            ORDER BY product_id, since <= %(at)s DESC, CASE WHEN since <= %(at)s THEN since END DESC, since""",
-            {"at": at},
+        cursor.execute(  # rows that ended before are left out first: they are nearly all
+            """WITH kept AS (SELECT DISTINCT ON (product_id) product_id, components FROM commerce.stock_level_history
+                WHERE (until IS NULL OR until > %(start)s) AND since <= %(end)s AND kind = 'kit'
+                AND components IS NOT NULL ORDER BY product_id, since DESC)
+            TABLE kept UNION ALL (SELECT DISTINCT ON (product_id) product_id, components FROM commerce.stock_levels
+                WHERE kind = 'kit' AND components IS NOT NULL AND product_id NOT IN (SELECT product_id FROM kept)
+                ORDER BY product_id)""",
+            {"start": start, "end": end},
         )
         return {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in cursor}
 

@@ -204,6 +204,21 @@ def test_an_oversell_of_kits_alone_counts_them_whole(boxes: Connections, warehou
     assert [shown.left for shown in look_back(boxes, NAME, "BOX", now + timedelta(seconds=1), DAY).shown] == [1]
 
 
+def test_what_was_a_kit_until_long_before_the_span_takes_nothing(
+    boxes: Connections, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_back(warehouse, 20 * DAY)
+    monkeypatch.setattr("commerce_pipelines.odoo.inventory.stock.read_kits", lambda *_: {})
+    take_stock(boxes)
+    move_back(warehouse, 20 * DAY)
+    now = datetime.now(UTC)
+    sold(warehouse, "boxes", "BOX", 4, placed_at=now)
+    assert look_back(boxes, NAME, "A", now + timedelta(seconds=1), DAY).sold == ()
+    sold(warehouse, "long ago", "BOX", 4, placed_at=now - 25 * DAY, day=(now - 25 * DAY).date())
+    [order] = look_back(boxes, NAME, "A", now - 24 * DAY, 2 * DAY).sold
+    assert (order.units, order.other) == (8, "BOX")
+
+
 def move_back(warehouse: Warehouse, by: timedelta) -> None:
     """What is kept of stock so far was read and stored so long ago."""
     with warehouse.transaction() as connection, connection.cursor() as cursor:
