@@ -177,12 +177,7 @@ class AmazonContent(Content):
             patch = build_price_patch(change.after, find_place(now, PRICE)[0])
             return Ready(change, [patch], PURCHASABLE_OFFER)
         if change.field != IMAGES:
-            place, tag, _ = find_place(now, change.field)
-            if base_of(change.field) == BULLETS:
-                patch = build_bullets_patch(change.after, place, tag, now.reference.get(f"others/{change.field}", ""))
-            else:
-                patch = build_patch(change.field, change.after, place, tag)
-            return Ready(change, [patch], ATTRIBUTES[base_of(change.field)])
+            return Ready(change, [_build_text_patch(change, now)], ATTRIBUTES[base_of(change.field)])
         if self._image_host is None:
             return build_outcome(change, "refused", "image_host", "No image host is named in the settings any more.")
         place, patches = find_place(now, IMAGES)[0], []
@@ -214,7 +209,7 @@ class AmazonContent(Content):
             if issues is None:
                 moved = {ready.change.key: outcome for ready in changes if (outcome := _judge(ready.change, fresh))}
                 yield from moved.values()
-                changes = [ready for ready in changes if ready.change.key not in moved]
+                changes = [_renew(ready, fresh.find(sku)) for ready in changes if ready.change.key not in moved]
                 if not changes:
                     return
                 body = _build_body(product_type, changes)
@@ -299,6 +294,20 @@ def _judge(change: SentChange, fresh: FreshListings) -> ContentOutcome | None:
         raise
     except (TransientError, ProtocolError) as error:
         return build_outcome(change, "unknown", "failed", str(error), words=error.words)
+
+
+def _build_text_patch(change: SentChange, now: ShownListing) -> dict[str, object]:
+    place, tag, _ = find_place(now, change.field)
+    if base_of(change.field) == BULLETS:
+        return build_bullets_patch(change.after, place, tag, now.reference.get(f"others/{change.field}", ""))
+    return build_patch(change.field, change.after, place, tag)
+
+
+def _renew(ready: Ready, now: ShownListing | None) -> Ready:
+    """With the bullet points of other languages, which are sent along, as the newest reading found them."""
+    if now is None or base_of(ready.change.field) != BULLETS:
+        return ready
+    return msgspec.structs.replace(ready, patches=[_build_text_patch(ready.change, now)])
 
 
 def _build_body(product_type: str, changes: Sequence[Ready]) -> dict[str, object]:

@@ -289,6 +289,26 @@ def test_bullet_points_are_replaced_in_one_language_and_those_of_others_stay(wor
     assert [mode for mode, place in world.patches() if place == DE.id] == ["VALIDATION_PREVIEW", ""]
 
 
+def test_bullet_points_of_others_that_change_while_a_preview_waits_stay(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product_content, "MOST_AGE", PREVIEWS_APART)
+    world.offer.attributes[BULLETS] = [FOREIGN]
+    edited = {**FOREIGN, "value": "Edited in English"}
+
+    def meet(call: Call) -> bool:
+        if call.method == "PATCH" and world.offer.attributes[BULLETS] == [FOREIGN]:
+            world.offer.attributes[BULLETS] = [edited]
+            world.clock.passed += PREVIEWS_APART
+        return False
+
+    world.amazon.faults.append(Fault(match=meet))
+    assert world.send(bullets="Edelstahl")["bullets"].status == "accepted"
+    assert edited in world.offer.attributes[BULLETS]
+    assert FOREIGN not in world.offer.attributes[BULLETS]
+    assert world.read().values["bullets"] == "Edelstahl"
+
+
 def test_bullet_points_that_are_too_many_are_refused_by_the_preview_and_the_title_goes_on(world: World) -> None:
     outcome = world.send(bullets="\n".join(map(str, range(6))), title="Kessel")
     assert (outcome["bullets"].status, outcome["title"].status) == ("refused", "accepted")
