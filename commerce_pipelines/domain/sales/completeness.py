@@ -121,14 +121,17 @@ def compare(
 def set_aside(proof: Completeness, since: datetime) -> Completeness:
     """The proof without the absent orders that were placed after `since`: the next runs bring them. Their money counts
     on neither side."""
-    new = [claim for claim in proof.absent if claim.placed_at is not None and claim.placed_at > since]
+    absent: list[Claim] = []
+    new: list[Claim] = []
+    for claim in proof.absent:
+        (new if claim.placed_at is not None and claim.placed_at > since else absent).append(claim)
     money = _add_totals(new)
     collected: Counter[str] = Counter()
     for claim in new:
         collected[claim.currency] += claim.collected
     return msgspec.structs.replace(
         proof,
-        absent=tuple(claim for claim in proof.absent if claim not in new),
+        absent=tuple(absent),
         on_the_way=tuple(claim.order_id for claim in new),
         channel_total={key: minor - money[key] for key, minor in proof.channel_total.items()},
         difference={key: minor - money[key] for key, minor in proof.difference.items()},

@@ -209,7 +209,7 @@ class AmazonContent(Content):
             if issues is None:
                 moved = {ready.change.key: outcome for ready in changes if (outcome := _judge(ready.change, fresh))}
                 yield from moved.values()
-                changes = [_renew(ready, fresh.find(sku)) for ready in changes if ready.change.key not in moved]
+                changes = [_update(ready, fresh.find(sku)) for ready in changes if ready.change.key not in moved]
                 if not changes:
                     return
                 body = _build_body(product_type, changes)
@@ -303,7 +303,7 @@ def _build_text_patch(change: SentChange, now: ShownListing) -> dict[str, object
     return build_patch(change.field, change.after, place, tag)
 
 
-def _renew(ready: Ready, now: ShownListing | None) -> Ready:
+def _update(ready: Ready, now: ShownListing | None) -> Ready:
     """With the bullet points of other languages, which are sent along, as the newest reading found them."""
     if now is None or base_of(ready.change.field) != BULLETS:
         return ready
