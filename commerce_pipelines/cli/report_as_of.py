@@ -65,7 +65,8 @@ def show_past(connections: Connections, spans: Mapping[str, tuple[date, date]], 
 def _tell_unproved(name: str, row: PastChannel) -> None:
     first = f"the first that is kept was made {local_time(row.first)}" if row.first else "none is kept"
     days = row.orders.days - row.orders.proved
-    say(f"{name}: of {days} days no figures are on record from before that time; {first}.")
+    why = "no order was placed then, or no proof was made yet"
+    say(f"{name}: of {days} days no figures are on record from before that time: {why}; {first}.")
 
 
 def _describe(row: PastChannel) -> dict[str, Any]:

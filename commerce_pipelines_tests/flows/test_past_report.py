@@ -84,7 +84,8 @@ def test_it_is_shown_in_a_terminal_and_says_what_it_cannot_tell(
     assert (figures["orders_known"], figures["orders_written_to_odoo"], figures["missing"]) == (1, 0, [number])
     assert "refunds_known" not in figures
     shown, figures = ask(later - timedelta(days=1))
-    assert "of 1 days no figures are on record from before that time; the first that is kept was made" in shown
+    quiet = "of 1 days no figures are on record from before that time: no order was placed then, or no proof was made"
+    assert f"{quiet} yet; the first that is kept was made" in shown
     assert (figures["orders_known"], figures["days_proved"]) == (0, 0)
     result = CliRunner().invoke(main, ["report", "--by-day", "--as-of", "2026-01-01"])
     assert result.exit_code == 2
