@@ -50,8 +50,8 @@ def describe_tracked(parcel: Parcel) -> Reason:
     return Reason(
         "lot_needed",
         f"Of the {parcel.name} units with a lot or serial number come back, and nobody says which.",
-        "Make their transfer out of the marketplace's warehouse by hand, with the numbers, and write a later day as "
-        "`inbound.removals.since`.", parcel.order_id,
+        "If Odoo has their transfer out of the marketplace's warehouse already, validate it with the numbers. Else "
+        "make it by hand, and write a later day as `inbound.removals.since`.", parcel.order_id,
     )  # fmt: skip
 
 

@@ -51,6 +51,7 @@ from .removal_reasons import (
 )
 
 STAGE = "removals"
+_ENDED = ("done", "cancel")
 SPAN_DAYS = 30  # of the report: late rows come, and a parcel's number may still change
 
 
@@ -164,7 +165,7 @@ def _move(
     })  # fmt: skip
     wanted, reasons = dict[str, tuple[str, int, Mapping[Own, float]]](), dict[str, Reason]()
     ways = book.plan(before)
-    doubtful = _list_doubtful(book, ways)
+    doubtful = _list_doubtful(book, ways, before)
     for key, way in ways.items():
         units = {own: count for own, count in way.units.items() if own not in doubtful}
         reason = _judge(standings[key], way, is_tracked=len(units) < len(way.units))
@@ -175,6 +176,8 @@ def _move(
             wanted[key] = standings[key].parcel.name, number, units
     refused: dict[str, OdooRefusal | None] = dict(transfers.send_out(client, label, places, wanted)) if wanted else {}
     legs = {key: of for key, of in transfers.read_legs(client, label, standings, orders).items() if key in standings}
+    legs, waiting = _set_doubtful_aside(legs, doubtful)
+    reasons |= {key: describe_tracked(standings[key].parcel) for key in waiting if key not in reasons}
     at = {
         leg.picking_id: _find_moment(connections, name, standings[key].parcel.shipped_on)
         for key, of in legs.items() for leg in of if leg.number > standings[key].transfers
@@ -188,16 +191,35 @@ def _move(
     return reasons
 
 
-def _list_doubtful(book: _Book, ways: Mapping[str, Way]) -> set[Own]:
-    """Goods with lots of which nobody can tell which leave, of all parcels together."""
+def _list_doubtful(book: _Book, ways: Mapping[str, Way], legs: Mapping[str, Sequence[Leg]]) -> set[Own]:
+    """Goods with lots of which nobody can tell which leave, of all parcels together, and of transfers that an earlier
+    run made and could not carry out."""
     leaving: dict[Own, list[float]] = defaultdict(list)
     for way in ways.values():
         for own, units in way.units.items():
             leaving[own].append(units)
+    for leg in (leg for of in legs.values() for leg in of if leg.state not in _ENDED):
+        for _, product, is_sellable, units in leg.moves:
+            leaving[product, is_sellable].append(units)
     return {
         own for own, units in leaving.items()
         if book.lots.are_doubtful(own, sum(units)) or (len(units) > 1 and book.lots.are_doubtful(own, units[0]))
     }  # fmt: skip
+
+
+def _set_doubtful_aside(
+    legs: Mapping[str, Sequence[Leg]], doubtful: set[Own]
+) -> tuple[dict[str, list[Leg]], list[str]]:
+    """The transfers that may be carried out; and the parcels of which one may not. A person carries it out, with its
+    numbers."""
+    free = {
+        key: [
+            leg for leg in of
+            if leg.state in _ENDED or not any((product, sellable) in doubtful for _, product, sellable, _ in leg.moves)
+        ]
+        for key, of in legs.items()
+    }  # fmt: skip
+    return free, [key for key, of in legs.items() if len(free[key]) < len(of)]
 
 
 def _judge(standing: Standing, way: Way, *, is_tracked: bool) -> Reason | None:

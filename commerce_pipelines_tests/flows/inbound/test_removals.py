@@ -122,10 +122,7 @@ def test_lots_come_home_where_nobody_can_doubt_which(
         "product.product", name=code, default_code=code, type="consu", is_storable=True, tracking=tracking
     )  # fmt: skip
     for number, count in enumerate(lots):
-        lot = home.make("stock.lot", name=f"{code}-{number}", product_id=product)
-        quant = home.make("stock.quant", product_id=product, location_id=home.away, lot_id=lot,
-                          inventory_quantity=count)  # fmt: skip
-        home.odoo.call("stock.quant", "action_apply_inventory", ids=[quant])
+        _add_lot(home, product, f"{code}-{number}", count)
     home.ship(units, code)
     done = home.run()
     assert (done.units, done.waiting) == (moved, {} if moved else {"lot_needed": 1})
@@ -137,6 +134,36 @@ def test_lots_come_home_where_nobody_can_doubt_which(
         home.button_validate(home.pickings()[1]["id"])
         kept = home.search("stock.quant", [["product_id", "=", product], ["location_id", "=", home.own]], "lot_id")
         assert len(kept) == len(road)
+
+
+def _add_lot(home: Home, product: int, name: str, count: int) -> None:
+    lot = home.make("stock.lot", name=name, product_id=product)
+    quant = home.make("stock.quant", product_id=product, location_id=home.away, lot_id=lot, inventory_quantity=count)
+    home.odoo.call("stock.quant", "action_apply_inventory", ids=[quant])
+
+
+@pytest.mark.odoo
+def test_a_transfer_that_an_earlier_run_left_takes_no_lot_of_several_that_lie_there_since(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not home.is_real:
+        pytest.skip("the stand-in reserves no lots")
+    code = f"LOT-{home.tag}"
+    product = home.make("product.product", name=code, default_code=code, type="consu", is_storable=True, tracking="lot")
+    _add_lot(home, product, f"{code}-0", 3)
+    home.ship(3, code)
+    with monkeypatch.context() as patch:
+        patch.setattr(transfers, "bring_home", lambda *_: {})
+        home.run()
+    _add_lot(home, product, f"{code}-1", 3)
+    for _ in range(2):
+        done = home.run()
+        assert (done.units, done.waiting, len(home.pickings())) == (0, {"lot_needed": 1}, 1)
+    [out] = home.pickings()
+    home.odoo.call("stock.picking", "action_confirm", ids=[out["id"]])
+    home.odoo.call("stock.picking", "action_assign", ids=[out["id"]])
+    home.button_validate(out["id"])  # a person has looked
+    assert (home.run().waiting, home.waiting(), len(home.pickings())) == ({}, {}, 2)
 
 
 @pytest.mark.parametrize("place", ["removal_loaded", "removal_receipt_loaded", "before_removal", "removal_sent"])
