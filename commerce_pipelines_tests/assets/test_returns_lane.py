@@ -40,13 +40,14 @@ class Shop:
         self.shell, self.documents, now = shell, documents, datetime.now(UTC)
         shell.write(time_zone="UTC", returns={"enabled": True})
         plain = []
-        for order in demo_orders(3, 1, now, CATALOGUE):
+        refunded_at = now - timedelta(hours=2)  # what is less than an hour old is on the way for `report`
+        for order in demo_orders(3, 1, refunded_at, CATALOGUE):
             shell.shop.add(order)
             plain += [order] if order["displayFinancialStatus"] == "PAID" and not order["refunds"] else []
         self.refunded = [number_of(order) for order in plain[:2]]
         for number, order in enumerate(plain[:2], 1):
-            refund = make_refund(order, [Back(0)], number=900 + number, created=instant(now - timedelta(minutes=9)))
-            shell.shop.orders.add_refund(number_of(order), refund, now - timedelta(minutes=9))
+            refund = make_refund(order, [Back(0)], number=900 + number, created=instant(refunded_at))
+            shell.shop.orders.add_refund(number_of(order), refund, refunded_at)
         back = make_return(plain[0], [Back(0)], number=801, created=instant(now - timedelta(minutes=8)), status="OPEN")
         shell.shop.orders.add_return(number_of(plain[0]), back, now - timedelta(minutes=8))
         self.connections = open_connections(load())
