@@ -59,6 +59,9 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     named: Mapping[str, frozenset[str]] = {}
 
 
+BY_NAME = "the marketplace's ledger, by its row of this order"
+
+
 class Departure(msgspec.Struct, frozen=True, kw_only=True):
     """country: that the ledger tells, '' where it does not. countries: all that it names, where they are several. by:
     how it tells, '' where it has no word. later: what it names since, where that is not what the order was decided
@@ -97,7 +100,7 @@ def tell(order: Shipping, places: Places) -> Departure:
     if named:
         if not _is_readable(rows_of_order):
             return UNTOLD
-        return _judge(named, "the marketplace's ledger, by its row of this order")
+        return _judge(named, BY_NAME)
     first = order.placed_on
     last = max((day for day in places.days if first - STALE <= day <= first + LONGEST), default=None)
     if not order.units or last is None:
@@ -146,10 +149,13 @@ def _judge(countries: set[str], by: str) -> Departure:
     return Departure(countries=tuple(sorted(countries)), by=by)
 
 
-def contradict(used: str, now: Departure) -> tuple[str, ...]:
-    """The countries that the ledger names now, where none of them is the one that an order was decided by."""
+def contradict(used: str, decided: Departure, now: Departure) -> tuple[str, ...]:
+    """The countries that the ledger names now, where none of them is the one that an order was decided by; and where
+    rows of the order itself name others beside it, so that a part left elsewhere, which was not known then."""
     countries = (now.country,) if now.country else now.countries
-    return () if not used or vat_country(used, "") in countries else countries
+    if not used or vat_country(used, "") not in countries:
+        return countries if used else ()
+    return countries if len(countries) > 1 and now.by == BY_NAME and countries != decided.countries else ()
 
 
 def describe(by_ledger: Departure) -> str:

@@ -91,7 +91,9 @@ def ask_again(connections: Connections, name: str, run_id: str = "") -> int:
             for row in loaded
         }  # fmt: skip
         places = rows.read_places(connection, name, list(orders.values()))
-    later = {row.order_id: contradict(_read_used(row), tell(orders[row.order_id], places)) for row in loaded}
+    later = {
+        row.order_id: contradict(_read_used(row), row.decided, tell(orders[row.order_id], places)) for row in loaded
+    }
     changed = [row for row in loaded if row.decided.later != later[row.order_id]]
     if changed:
         _tell(connections, name, changed, later, run_id)

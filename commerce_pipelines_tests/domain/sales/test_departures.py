@@ -96,10 +96,15 @@ def test_every_order_is_judged_by_its_own_days_whatever_others_of_the_run_are_ab
 
 def test_what_the_ledger_says_later_contradicts_only_where_it_cannot_be_true() -> None:
     poland, several = Departure(country="PL", by="the ledger"), Departure(countries=("DE", "PL"), by="the ledger")
-    assert contradict("DE", poland) == ("PL",)
-    assert contradict("FR", several) == ("DE", "PL")
-    assert contradict("PL", poland) == contradict("PL", several) == contradict("DE", UNTOLD) == ()
-    assert contradict("EL", Departure(country="GR", by="the ledger")) == contradict("", poland) == ()
+    assert contradict("DE", UNTOLD, poland) == ("PL",)
+    assert contradict("FR", UNTOLD, several) == ("DE", "PL")
+    assert (
+        contradict("PL", UNTOLD, poland) == contradict("PL", poland, several) == contradict("DE", UNTOLD, UNTOLD) == ()
+    )
+    assert contradict("EL", UNTOLD, Departure(country="GR", by="the ledger")) == contradict("", UNTOLD, poland) == ()
+    named = tell(order(), Places(named={"A1": frozenset(("DE", "PL"))}))
+    assert contradict("PL", poland, named) == contradict("DE", UNTOLD, named) == ("DE", "PL")  # a part left elsewhere
+    assert contradict("PL", several, named) == ()  # which was known
     [flag] = flag_departure(msgspec.structs.replace(poland, later=("CZ",)), "PL")
     assert "left from PL, by the ledger; since then the marketplace's ledger names CZ" in flag.message
     [flag] = flag_departure(Departure(later=("CZ",)), "DE")
