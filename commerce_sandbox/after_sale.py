@@ -84,7 +84,7 @@ class AfterSale:
         self._odoo.invoice([reference])
 
     def send(self, reference: str) -> None:
-        """The delivery of an order that is ready leaves. An order in two parcels is one that may be refunded, once."""
+        """The delivery of an order that is ready leaves. An order that leaves in two parcels may be refunded once."""
         is_first = not self._odoo.list_left([reference])
         for name, desk in self._desks.items():
             if is_first and reference in desk.list_open():

@@ -24,7 +24,7 @@ from ..domain.content.listings import (
 
 # Seconds after which a reading is too old to write by: what somebody changes on the channel since then is overwritten.
 MOST_AGE = 10.0
-MOST_FAILED = 3  # readings that a channel fails at before the others are sent; with one more it is the channel itself
+MOST_FAILED = 3  # readings at which a channel may fail; after one more, no failure counts as that of a group alone
 Failed = dict[str, CommerceError]
 Read = Callable[[Sequence[ShownListing], Failed], Iterable[ShownListing]]
 
@@ -82,25 +82,9 @@ def build_outcome(change: SentChange, status: Any, code: str, message: str, **mo
     return ContentOutcome(key=change.key, status=status, code=code, message=message[:300], **more)
 
 
-def judge_before_writing(
-    change: SentChange, shown: ShownListing | None, gone: str, moved: str, *, may_be_there: bool = True
-) -> ContentOutcome | None:
-    """The outcome of a change that is not to be made any more, None for one that is. shown: the listing right before,
-    None for one that is not there. gone, moved: sentences of our own for a listing that is not there, and for a field
-    that shows something else than when the change was decided. may_be_there: whether a field that shows the text
-    already needs no call."""
-    if shown is None:
-        return build_outcome(change, "refused", GONE, gone)
-    if may_be_there and show_field(shown, change.field) == change.after:
-        return ContentOutcome(key=change.key, status="accepted", shown=change.after)
-    if not is_as_planned(change, shown):
-        return build_outcome(change, "stale", "moved", moved, shown=show_field(shown, change.field))
-    return None
-
-
 class FreshListings:
     """Listings as they were at most MOST_AGE seconds ago, for a run that writes one after another: they are read many
-    at once, and those that are still to come again when that reading is old.
+    at once. Where a group's reading is too old to write by, that group and those after it are read again.
 
     channel: its name in sentences. read: reads listings; it may put the error of a group that it fails at into its
     second argument, and raises what stops all that it was asked for. groups: the listings that are written together,
@@ -121,8 +105,8 @@ class FreshListings:
 
     def show(self, group: str) -> Mapping[str, ShownListing]:
         """The listings of a group by their keys, without those that are gone. Raises the error of a reading that failed
-        for it, TransientError or ProtocolError; that reading is not made again. More than MOST_FAILED of them are the
-        channel itself."""
+        for it, TransientError or ProtocolError; that reading is not made again. After more than MOST_FAILED of them
+        the error is raised for each group that is read."""
         is_old = group not in self._read_at or self._clock() - self._read_at[group] >= MOST_AGE
         if is_old and group not in self._failed:
             self._read_from(group)
@@ -139,13 +123,17 @@ class FreshListings:
         self, group: str, change: SentChange, *, field_there: str = "", may_be_there: bool = True
     ) -> ContentOutcome | None:
         """The outcome of a change that is not to be made any more, None for one that is. field_there: the key in
-        `reference` without which the listing does not have the field. Raises as `show`."""
+        `reference` without which the listing does not have the field. may_be_there: whether a field that shows the text
+        already needs no call. Raises as `show`."""
         shown = self.show(group).get(change.listing.key)
-        if shown is not None and field_there and field_there not in shown.reference:
-            shown = None
-        gone = f"{self._channel} does not show this listing any more."
-        moved = f"The listing was changed on {self._channel} since it was read."
-        return judge_before_writing(change, shown, gone, moved, may_be_there=may_be_there)
+        if shown is None or (field_there and field_there not in shown.reference):
+            return build_outcome(change, "refused", GONE, f"{self._channel} does not show this listing any more.")
+        if may_be_there and show_field(shown, change.field) == change.after:
+            return ContentOutcome(key=change.key, status="accepted", shown=change.after)
+        if not is_as_planned(change, shown):
+            moved = f"The listing was changed on {self._channel} since it was read."
+            return build_outcome(change, "stale", "moved", moved, shown=show_field(shown, change.field))
+        return None
 
     def _read_from(self, group: str) -> None:
         place = self._places[group]

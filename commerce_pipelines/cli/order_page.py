@@ -1,4 +1,5 @@
-"""The page of one order as HTML: one file without scripts, images or addresses of others.
+"""The page of one order as HTML: one file without scripts, images or addresses of others; and what our other pages have
+in common with it.
 
 What belongs here: how it looks. What does not: what it says (flows/explain.py), who may see it (webserver.py,
 guard.py).

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..flows.orders.trace import Event
 
 LAST_DAY = date(2999, 12, 31)
+MINUTE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"])
 EXCEPTION_COLUMNS = (
     "channel", "flow", "record", "reason", "says, and what to do", "first seen", "tries", "due", "person",
     "ignored until",
@@ -95,11 +96,7 @@ def plan(channel: str, start: datetime | None, end: datetime | None, as_json: bo
     "--personal", is_flag=True, help="also show the buyer's data, and what Odoo or the channel said in their own words"
 )
 @click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="write it as a page instead")
-@click.option(
-    "--as-of",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]),
-    help="only what was known at that minute, in this machine's time zone",
-)
+@click.option("--as-of", type=MINUTE, help="only what was known at that minute, in this machine's time zone")
 def trace(channel: str, order_id: str, personal: bool, page: Path | None, as_of: datetime | None) -> None:
     """Tell the story of one order, with its returns and refunds.
 

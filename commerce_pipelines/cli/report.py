@@ -19,7 +19,7 @@ from ..resources.connections import open_connections
 from ..settings import file as settings_file
 from .backfill import advice
 from .channels import NO_CHANNEL
-from .orders import days
+from .orders import MINUTE, days
 from .proofs import Proofs, leave_out_new, prove
 from .report_as_of import show_past
 from .report_figures import (
@@ -68,11 +68,7 @@ _BY_DAY = (
 @click.option("--from", "start", type=click.DateTime(["%Y-%m-%d"]), help="first business day; default: 30 days back")
 @click.option("--to", "end", type=click.DateTime(["%Y-%m-%d"]), help="last business day; default: today")
 @click.option("--by-day", is_flag=True, help="also show deliveries, refunds and invoices day by day")
-@click.option(
-    "--as-of",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]),
-    help="what was on record at that minute, in this machine's time zone",
-)
+@click.option("--as-of", type=MINUTE, help="what was on record at that minute, in this machine's time zone")
 @click.option("--json", "as_json", is_flag=True, help="end with one JSON object on the last line")
 def report(
     channels: tuple[str, ...], start: datetime | None, end: datetime | None, by_day: bool, as_of: datetime | None,

@@ -52,7 +52,7 @@ def _read(connections: Connections, topic: Topic, name: str, span: tuple[date, d
     with connections.warehouse.transaction() as connection:
         kept = proof_history.read(connection, topic, name, days, at)
         heard, written = proof_history.count_known(connection, topic, name, days, at)
-    proofs = (set_aside(row.proof, at - RUN_GRACE) for row in kept.values())
+    proofs = (set_aside(proof, at - RUN_GRACE) for proof in kept.values())
     return Past(
         proof=add_up(proofs), proved=len({day for day, _ in kept}),
         days=(days[1] - days[0]).days, heard=heard, written=written,

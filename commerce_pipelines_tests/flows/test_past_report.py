@@ -104,7 +104,7 @@ def test_refunds_are_kept_apart_from_orders_and_old_figures_are_dropped(warehous
             proof_rows.keep(connection, NAME, span, {(day, "EUR"): proof_of(total)}, at)
         times = [moment - timedelta(days=ago) for ago in (470, 100, 0)]
         kept = [proof_history.read(connection, Topic.REFUNDS, NAME, span, at) for at in times]
-        assert [[row.proof.channel_total for row in rows.values()] for rows in kept] == [
+        assert [[proof.channel_total for proof in proofs.values()] for proofs in kept] == [
             [], [{"EUR": 700}], [{"EUR": 900}],
         ]  # fmt: skip
         assert proof_history.read(connection, Topic.ORDERS, NAME, span, moment) == {}

@@ -23,7 +23,7 @@ from .pricelists import show_price
 from .products import Product, Rendered, normalise, render
 from .rules import ContentBreaker, ContentRules
 
-MOST_NAME = 1_000  # characters of the name of a specific that a listing shows already
+MOST_NAME = 1_000  # characters; the name of a specific that a listing shows already is never too long
 MOST_REPEATS = 3  # times that one text is sent to one field, although the listing shows another text each time
 
 
@@ -232,7 +232,7 @@ def compare_specifics(
         return FieldPlan(field=field, action=action, before=shown, after=shown, reason=reason)
     merged = merge_specifics(shown, fitting) if fitting else ""
     limit = msgspec.structs.replace(limit, most=0, most_name=MOST_NAME)
-    # Never shortened: it is those of the listing that would go.
+    # Never shortened, because that would drop specifics of the listing's own.
     return compare_text(field, shown, merged, msgspec.structs.replace(rules, too_long="refuse"), limit, answer)
 
 

@@ -12,7 +12,7 @@ import msgspec
 from ...core.words import NO_WORDS, Words
 from .fields import IMAGES
 
-# The code of a refusal because the listing is not there any more: it is forgotten when a reading shows the listing.
+# The code of a refusal because the listing is not there any more: it is deleted when a reading shows the listing again.
 GONE = "gone"
 
 

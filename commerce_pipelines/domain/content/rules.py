@@ -116,7 +116,7 @@ class ContentRules(Section, kw_only=True, frozen=True):
             if field in (TITLE, IMAGES, PRICE):
                 yield "blank", f"names {field}, without which no listing can be shown; leave it out."
         if SPECIFICS in self.blank:
-            yield "blank", "names specifics, of which single ones are told and all others stay; leave it out."
+            yield "blank", "names specifics; those that Odoo has none of stay, so they are never emptied. Leave it out."
         if BULLETS in self.owned and not self.sources_of(BULLETS):
             yield "owned", "names bullets: name the field of yours that holds them under content.sources.bullets."
         if PRICE in self.sources:

@@ -155,7 +155,7 @@ class PlannedShipment(msgspec.Struct, frozen=True, kw_only=True):
 class StepCall(msgspec.Struct, frozen=True, kw_only=True):
     """One step, with all that a marketplace needs for it. key: of its effect. reference: what the marketplace said of
     it before, '' for nothing. groups: boxes by packing group. selections: (shipment, transport option). preps:
-    of this step."""
+    of the SKUs that this call tells of."""
 
     key: str
     step: Step

@@ -37,7 +37,8 @@ def build_item(msku: str, units: int, prep: Prep | None, rules: PlanRules) -> Pl
     if prep is None or not prep.category:
         raise RecordError(
             "fba_prep_unknown", f"The marketplace does not know how units of {msku} are to be prepared.",
-            fix="Say so in the marketplace: in Seller Central, Send to Amazon, its prep category.", subject=msku,
+            fix="Say so in the marketplace: in Seller Central, Send to Amazon, its prep category; or in the settings, "
+            "under `inbound.plans.preps`, by SKU, `*` for all others.", subject=msku,
         )  # fmt: skip
     label = prep.label or _OWNERS[rules.label_owner]
     owner: Owner = prep.prep or ("NONE" if prep.category in _NO_PREP else "SELLER")

@@ -200,7 +200,7 @@ def build_body(plan: Plan, step: Step, shipment_id: str = "") -> dict[str, Any]:
 
 
 def _hash_content(consignment: Consignment) -> str:
-    """Of what is sent with the plan itself."""
+    """The digest of items and boxes, without preparations, which have steps of their own."""
     content = msgspec.to_builtins(consignment)
     return digest({name: content[name] for name in ("items", "boxes")})
 

@@ -64,7 +64,7 @@ class RemovedUnits(msgspec.Struct, frozen=True, kw_only=True):
     is_sellable: bool
     carrier: str = ""
     tracking: str = ""
-    kind: str = "Return"
+    kind: str
 
 
 Goods = tuple[str, bool]  # a SKU, and whether its units can be sold

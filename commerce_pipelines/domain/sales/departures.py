@@ -168,12 +168,13 @@ def describe(by_ledger: Departure) -> str:
 def flag_departure(by_ledger: Departure, country: str) -> tuple[Reason, ...]:
     """The flag of an order whose departure is none of the countries that the ledger names, by the settings or since."""
     if by_ledger.later:
-        source = by_ledger.by if by_ledger.country else "the settings"
+        used, source = country or by_ledger.country, by_ledger.by if by_ledger.country else "the settings"
+        origin = f"from {used}, by {source}" if used else "as the settings said then"
         return (
             Reason(
                 "departure_unclear",
-                f"The order counts as left from {country or by_ledger.country}, by {source or 'the settings'}; since "
-                f"then the marketplace's ledger names {', '.join(by_ledger.later)}.",
+                f"The order counts as left {origin}; since then the marketplace's ledger names "
+                f"{', '.join(by_ledger.later)}.",
                 "What was decided stays. Look in the marketplace where the goods left from, and correct the order's "
                 "taxes in Odoo if it matters.",
             ),

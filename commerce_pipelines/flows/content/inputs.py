@@ -89,7 +89,7 @@ def take_all(connections: Connections, *, whole: bool = False) -> tuple[list[Tak
 
 def want(connections: Connections, name: str) -> Wanted:
     """What has to be read of Odoo for all channels of a company."""
-    from ...odoo.catalogue.products import Wanted
+    from ...odoo.catalogue.products import NO_FIELDS, Wanted
 
     company = connections.company_of(name)
     channels = [channel for channel in connections.settings.channels if channel.content.enabled]
@@ -98,7 +98,7 @@ def want(connections: Connections, name: str) -> Wanted:
     sources |= {source for field in ("title",) for source in DEFAULT_SOURCES[field]}
     images = [rules.sources_of(IMAGES) for rules in sharing if IMAGES in rules.owned]
     return Wanted(
-        fields=tuple(sorted(sources - {"image_1920", "documents", ATTRIBUTES})),
+        fields=tuple(sorted(sources - NO_FIELDS)),
         languages=frozenset(language for rules in sharing for language in rules.languages()),
         pictures=any("image_1920" in names for names in images),
         documents=any("documents" in names for names in images),

@@ -47,8 +47,8 @@ def list_unlabelled(
 def label_items(
     connections: Connections, name: str, channel: InboundPlans, transfers: Iterable[Departing]
 ) -> tuple[int, dict[str, Reason]]:
-    """Attach the labels. Returns how many files, and by transfer why labels are refused: the others get theirs. One of
-    which no plan could be made waits there, not here."""
+    """Attach the labels. Returns how many files, and by transfer why labels are refused: the others get theirs. A
+    transfer of which no plan can be made is passed over; its plan tells why."""
     transfers = list_unlabelled(connections, name, connections.odoo_of(name), transfers)
     attached, refused = 0, dict[str, Reason]()
     for transfer in transfers:
@@ -56,7 +56,6 @@ def label_items(
             units = _count_units(connections, name, channel, transfer)
         except RecordError:
             continue
-        # The first file last: where it is there, all are.
         try:
             labels = list(_make_labels(connections, name, channel, transfer, units))
         except (CredentialError, SettingsError):
@@ -66,6 +65,7 @@ def label_items(
             continue
         if labels:
             with odoo_writer(connections, name) as client:
+                # The first file is attached last: `list_unlabelled` takes it as the sign that all are there.
                 attached += len(attach(client, transfer.picking_id, reversed(labels)))
     return attached, refused
 

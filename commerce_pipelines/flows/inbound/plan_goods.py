@@ -109,10 +109,8 @@ def build_plans(connections: Connections, name: str, transfer: Departing, catalo
     read_source(connections.odoo_of(name), transfer.place)
     preps = {prep.msku: prep for prep in plans.read_preps(plans.find_marketplace(rules.marketplace), sorted(units))}
     new = {prep.msku: prep for prep in _choose_preps(sorted(units), preps, settings)}
-    items = [
-        build_item(msku, count, Prep(msku=msku, category=new[msku].category) if msku in new else preps.get(msku), rules)
-        for msku, count in sorted(units.items())
-    ]
+    preps |= {msku: Prep(msku=msku, category=row.category) for msku, row in new.items()}
+    items = [build_item(msku, count, preps.get(msku), rules) for msku, count in sorted(units.items())]
     goods, label = digest_goods(transfer), f"{connections.label(name)} {name}"
     return [
         Plan(name=build_name(label, transfer.picking_id, transfer.name, part), picking=transfer.picking_id,

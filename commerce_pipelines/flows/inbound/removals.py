@@ -66,19 +66,20 @@ class Returned(msgspec.Struct, kw_only=True):
 
 
 class _Book(msgspec.Struct, frozen=True, kw_only=True):
-    """The parcels that count now, by key, and how Odoo stands. legs: also of parcels that nothing is on record of.
-    start: the report's first day. settled: parcels on record that are over, or are left to people: their transfers
-    count for no other parcel."""
+    """The parcels that count now, by key. start: the report's first day. settled: parcels on record that are over, or
+    are left to people: their transfers count for no other parcel. step: the smallest amount that Odoo counts. lots:
+    what lies in the marketplace's warehouse."""
 
     standings: Mapping[str, Standing]
     contents: Contents
     start: date
-    settled: frozenset[str] = frozenset()
-    step: float = 0.01
-    lots: Lots = Lots()
+    settled: frozenset[str]
+    step: float
+    lots: Lots
 
     def plan(self, legs: Mapping[str, Sequence[Leg]]) -> dict[str, Way]:
-        """What is on record of nobody counts where the report should have it."""
+        """legs: how Odoo stands; also transfers of parcels that nothing is on record of, which count where the report
+        covers their days."""
         first = str(self.start + MARGIN)
         moved = {
             key: transfers.add_moves(of) for key, of in legs.items()
@@ -116,9 +117,9 @@ def bring_back(connections: Connections, name: str, run_id: str = "") -> Returne
             places = _find_places(client, settings)
             _note_new(connections, name, counting)
             settled = frozenset(row.key for row in kept if row.parcel.order_id not in doubtful) - counting.keys()
-            book = _build_book((client, places), counting, contents, (start, settled))
+            book = _build_book((client, places), counting, contents, start, settled)
             reasons = _move(connections, name, (client, places), book, done)
-    _keep(connections, name, (reasons, contents, unclear), done, run_id)
+    _keep(connections, name, reasons, contents, unclear, done, run_id)
     return done
 
 
@@ -139,14 +140,13 @@ def _note_new(connections: Connections, name: str, standings: Mapping[str, Stand
 
 
 def _build_book(
-    odoo: tuple[OdooClient, HomePlaces], standings: Mapping[str, Standing], contents: Contents,
-    past: tuple[date, frozenset[str]],
+    odoo: tuple[OdooClient, HomePlaces], standings: Mapping[str, Standing], contents: Contents, start: date,
+    settled: frozenset[str],
 ) -> _Book:  # fmt: skip
-    """past: the report's first day, and what is settled."""
     client, places = odoo
     products = {content.product for of in contents.of.values() for content in of}
     return _Book(
-        standings=standings, contents=contents, start=past[0], settled=past[1], step=read_units(client).step,
+        standings=standings, contents=contents, start=start, settled=settled, step=read_units(client).step,
         lots=transfers.read_lots(client, places, products),
     )  # fmt: skip
 
@@ -187,7 +187,7 @@ def _move(
     )
     reasons |= {key: describe_refusal(standings[key].parcel, refusal) for key, refusal in refused.items()}
     after = transfers.read_legs(client, label, standings, orders)
-    _count(book, before, after, reasons, done)
+    _note_standings(book, before, after, reasons, done)
     return reasons
 
 
@@ -201,6 +201,7 @@ def _list_doubtful(book: _Book, ways: Mapping[str, Way], legs: Mapping[str, Sequ
     for leg in (leg for of in legs.values() for leg in of if leg.state not in _ENDED):
         for _, product, is_sellable, units in leg.moves:
             leaving[product, is_sellable].append(units)
+    # Several parcels that take all lots together still do not say which parcel has which.
     return {
         own for own, units in leaving.items()
         if book.lots.are_doubtful(own, sum(units)) or (len(units) > 1 and book.lots.are_doubtful(own, units[0]))
@@ -231,11 +232,11 @@ def _judge(standing: Standing, way: Way, *, is_tracked: bool) -> Reason | None:
     return describe_lost(standing.parcel, max(map(abs, way.lost.values()))) if way.lost else None
 
 
-def _count(
+def _note_standings(
     book: _Book, before: Mapping[str, Sequence[Leg]], after: Mapping[str, Sequence[Leg]],
     reasons: Mapping[str, Reason], done: Returned,
 ) -> None:  # fmt: skip
-    """How every parcel stands now."""
+    """Add to `done` how every parcel stands now."""
     ways = book.plan(after)
     for key, row in book.standings.items():
         there = after.get(key, [])
@@ -243,7 +244,8 @@ def _count(
         left = [leg for leg in there if leg.state == "done"]
         done.units += sum(_sum(leg) for leg in left if leg.picking_id not in was)
         done.transfers += sum(leg.picking_id not in was for leg in left)
-        unfinished = [leg.number for leg in there if leg.state not in ("done", "cancel")]
+        unfinished = [leg.number for leg in there if leg.state not in _ENDED]
+        # Those before the first unfinished one are dated; a person's date on them stays.
         dated = min(unfinished, default=max((leg.number for leg in there), default=0) + 1) - 1
         done.kept.append(
             KeptParcel(
@@ -274,10 +276,9 @@ def _find_moment(connections: Connections, name: str, day: date) -> datetime:
 
 
 def _keep(
-    connections: Connections, name: str, waits: tuple[Mapping[str, Reason], Contents, Mapping[str, Unclear]],
-    done: Returned, run_id: str,
+    connections: Connections, name: str, reasons: Mapping[str, Reason], contents: Contents,
+    unclear: Mapping[str, Unclear], done: Returned, run_id: str,
 ) -> None:  # fmt: skip
-    reasons, contents, unclear = waits
     now = connections.instruments.now()
     days = {row.key: row.parcel.shipped_on for row in done.kept}
     of_record: dict[str, tuple[Reason, date | None]] = {

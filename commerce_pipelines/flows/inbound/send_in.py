@@ -117,8 +117,8 @@ def advance(connections: Connections, name: str, run_id: str = "") -> Advanced:
                     polls, waited, pause = polls + 1, waited + pause, min(2 * pause, LONGEST_POLL)
                 elif not {Status.ACCEPTED, Status.REFUSED} & statuses:
                     break
-            labels = label_items(connections, name, work.channel, work.transfers.values())
-            work.done.item_labels, work.done.waiting = labels[0], {**labels[1], **work.done.waiting}
+            attached, refused = label_items(connections, name, work.channel, work.transfers.values())
+            work.done.item_labels, work.done.waiting = attached, {**refused, **work.done.waiting}
         finally:
             _settle(work)
     return work.done

@@ -121,7 +121,8 @@ def _read_transfers(
     domain = ["|"] * len(orders) + [["name", "in", sorted(transfers)], *(
         ["origin", "=like", f"removal {order}%"] for order in orders
     )]  # fmt: skip
-    ours = tuple(f"removal {order} " for order in orders)  # R1 is not R10, and % is a sign of an id like any other
+    # Compared again, because `=like` reads % and _ as wildcards, and R10 begins as R1 does.
+    ours = tuple(f"removal {order} " for order in orders)
     rows = [
         row for row in fetch(connections.odoo_of(name), "stock.picking", domain, ["name", "state", "origin"])
         if row["name"] in transfers or f"{row['origin'] or ''} ".startswith(ours)

@@ -110,7 +110,7 @@ def _tell(
     connections: Connections, name: str, changed: Iterable[LoadedOrder], later: Mapping[str, tuple[str, ...]],
     run_id: str,
 ) -> None:  # fmt: skip
-    """Notes of these orders, and their marks in Odoo, first, so that a run that is cut off tells them again."""
+    """Marks in Odoo first, then notes and what is kept: a run that is cut off between them tells them again."""
     from ...warehouse import exceptions
     from ...warehouse.orders import departures as rows
 

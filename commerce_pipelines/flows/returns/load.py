@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 STAGE = "load"
 NO_ORDER = "order_not_in_odoo"
-ORDERS_A_GROUP = 50  # in one call of Odoo and under its writers' lock; a call is cheaper for many than for few
+ORDERS_A_GROUP = 50  # in one call of Odoo and under its writers' lock, as of invoices
 NO_SALES = frozenset((str(Action.NOT_A_SALE), str(Action.TEST)))
 # Ledger actions of records whose order is no sale of this channel, or was cancelled before it came to Odoo.
 NOT_A_SALE, NEVER_SOLD = "not_a_sale", "never_sold"

@@ -127,9 +127,7 @@ class Lots(msgspec.Struct, frozen=True):
 
 def read_lots(client: OdooClient, places: HomePlaces, products: Collection[int]) -> Lots:
     """What the marketplace's warehouse holds of the products that have lots."""
-    domain = [["id", "in", sorted(products)], ["tracking", "in", ["lot", "serial"]]]
-    rows = fetch(client, "product.product", domain, ["tracking"], context=ARCHIVED_TOO) if products else []
-    tracked = frozenset(row["id"] for row in rows)
+    tracked = _find_tracked(client, products)
     lying: dict[Own, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for is_sellable, place in places.away.items() if tracked else ():
         there = [["location_id", "child_of", place], ["product_id", "in", sorted(tracked)]]
@@ -223,9 +221,8 @@ def bring_home(
     client: OdooClient, places: HomePlaces, legs: Mapping[str, tuple[str, Sequence[Leg]]], at: Mapping[int, datetime]
 ) -> dict[str, OdooRefusal | None]:
     """Carry out the first transfers, and make and confirm the second ones. legs: by the parcel's key, with its Source
-    Document. at: when the goods left, of the first
-    transfers that are to be dated; on all others a date that a person has corrected stays. Returns the parcels that are
-    not done: with Odoo's refusal, None where it does not say why."""
+    Document. at: when the goods left, by transfer, of those that are to be dated; on the others a date that a person
+    has corrected stays. Returns the parcels that are not done: with Odoo's refusal, None where it does not say why."""
     every = {leg.picking_id: (key, leg) for key, (_, of) in legs.items() for leg in of if leg.state != "cancel"}
     failed = _make_receipts(client, places, {key: origin for key, (origin, _) in legs.items()}, every)
     drafts = [picking for picking, (_, leg) in every.items() if leg.state == "draft"]
@@ -274,12 +271,16 @@ def _confirm(client: OdooClient, pickings: Sequence[int]) -> dict[int, OdooRefus
     return on_all(client, PICKING, "action_confirm", pickings, context, lambda some: _list_drafts(client, some))
 
 
+def _find_tracked(client: OdooClient, products: Collection[int]) -> frozenset[int]:
+    """Those of these products that have lots or serial numbers."""
+    domain = [["id", "in", sorted(products)], ["tracking", "in", ["lot", "serial"]]]
+    rows = fetch(client, "product.product", domain, ["tracking"], context=ARCHIVED_TOO) if products else []
+    return frozenset(row["id"] for row in rows)
+
+
 def _reserve(client: OdooClient, legs: Mapping[int, Leg]) -> None:
     """Odoo chooses the lots of what is reserved; of what is not, nobody would."""
-    products = sorted({product for leg in legs.values() for _, product, *_ in leg.moves})
-    domain = [["id", "in", products], ["tracking", "in", ["lot", "serial"]]]
-    rows = fetch(client, "product.product", domain, ["tracking"], context=ARCHIVED_TOO) if products else []
-    tracked = {row["id"] for row in rows}
+    tracked = _find_tracked(client, {product for leg in legs.values() for _, product, *_ in leg.moves})
     due = [picking for picking, leg in legs.items() if any(product in tracked for _, product, *_ in leg.moves)]
     on_all(client, PICKING, "action_assign", due, _build_context(client), list)
 

@@ -45,7 +45,7 @@ def store_listings(
     settled_before: datetime,
 ) -> None:  # fmt: skip
     """Keep what listings show; whole: those that are not among these are gone. settled_before: texts that the channel
-    accepted before then show by now what they will show. That one of these was gone is forgotten: here it is."""
+    accepted before then show by now what they will show. A refusal because one of these was gone is deleted."""
     from psycopg2.extras import execute_values
 
     rows = {row.key: row for row in listings}

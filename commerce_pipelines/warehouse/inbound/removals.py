@@ -37,8 +37,9 @@ class _Goods(msgspec.Struct, frozen=True, array_like=True):
 def read_kept(
     connection: Connection, channel: str, order_ids: Collection[str], days: tuple[date, date]
 ) -> list[KeptParcel]:
-    """Parcels that left on one of the days `[first, start)` and wait, or from the day `start` on; and all of these
-    orders and of theirs. days: first and start."""
+    """All parcels of these orders, and of every order with a parcel that left from the day `start` on, or that waits
+    and left in `[first, start)`. days: first and start. Of a row without goods, which is older than their column,
+    nothing can be moved."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT key, order_id, shipped_on, carrier, tracking, goods, moved, transfers, code"

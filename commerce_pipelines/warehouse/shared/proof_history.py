@@ -23,13 +23,6 @@ KEPT_FOR = timedelta(days=400)  # how long figures are kept after others took th
 _DAYS = "topic = %(topic)s AND channel = %(channel)s AND day >= %(start)s AND day < %(end)s"
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of a day, and the proof that found them first."""
-
-    proof: Completeness
-    since: datetime
-
-
 def keep(
     connection: Connection, topic: Topic, channel: str, span: tuple[date, date],
     days: Mapping[tuple[date, str], Completeness], now: datetime,
@@ -63,18 +56,15 @@ def keep(
 
 def read(
     connection: Connection, topic: Topic, channel: str, span: tuple[date, date], at: datetime
-) -> dict[tuple[date, str], Kept]:
+) -> dict[tuple[date, str], Completeness]:
     """What the newest proofs made until `at` said of the days `[start, end)`, by day and currency."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT day, currency, proof, since FROM commerce.proof_history WHERE {_DAYS} AND since <= %(at)s"
+            f"SELECT day, currency, proof FROM commerce.proof_history WHERE {_DAYS} AND since <= %(at)s"
             " AND (until IS NULL OR until > %(at)s) ORDER BY day, currency",
             {"topic": str(topic), "channel": channel, "start": span[0], "end": span[1], "at": at},
         )
-        return {
-            (day, currency): Kept(proof=msgspec.json.decode(text, type=Completeness), since=since)
-            for day, currency, text, since in cursor
-        }
+        return {(day, currency): msgspec.json.decode(text, type=Completeness) for day, currency, text in cursor}
 
 
 def read_first(connection: Connection, channel: str) -> datetime | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from commerce_pipelines.channels.ebay.api.limits import Rate, RateLimit, Resource, find_rate
@@ -17,13 +15,6 @@ from .account import NOW, channel
 from .contract import Judged
 
 FULFILMENT = ("sell", "fulfillment")
-
-
-@pytest.fixture
-def ebay() -> Iterator[Judged]:
-    with Judged(now=lambda: NOW) as stand_in:
-        yield stand_in
-        stand_in.judge()
 
 
 def test_what_ebay_says_is_left_holds_until_midnight_pacific(ebay: Judged, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,9 @@ CONTENTS = {"MUG": (Content(1, 1.0),), "MUG-6": (Content(1, 6.0),), "SET": (Cont
 
 def row(units: int = 1, msku: str = "MUG", order: str = "R1", *, sellable: bool = True, **more: str) -> RemovedUnits:
     day = DAY.replace(day=int(more.pop("day", "10")))
-    return RemovedUnits(order_id=order, shipped_on=day, msku=msku, units=units, is_sellable=sellable, **more)
+    return RemovedUnits(
+        order_id=order, shipped_on=day, msku=msku, units=units, is_sellable=sellable, **{"kind": "Return", **more}
+    )
 
 
 def test_equal_rows_of_a_parcel_are_added_up_and_parcels_are_kept_apart() -> None:

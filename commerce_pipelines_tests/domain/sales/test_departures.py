@@ -109,6 +109,8 @@ def test_what_the_ledger_says_later_contradicts_only_where_it_cannot_be_true() -
     assert "left from PL, by the ledger; since then the marketplace's ledger names CZ" in flag.message
     [flag] = flag_departure(Departure(later=("CZ",)), "DE")
     assert "left from DE, by the settings" in flag.message
+    [flag] = flag_departure(Departure(later=("CZ",)), "")  # the settings have no country for it any more
+    assert "counts as left as the settings said then; since then the marketplace's ledger names CZ." in flag.message
 
 
 def test_units_in_a_place_that_is_no_country_leave_it_open() -> None:

@@ -4,8 +4,9 @@ What belongs here: searches, reading again before a change, previews, patches, w
 does not: which text is right (domain/content/), Amazon's shapes (payloads.py, shown.py).
 
 **One attribute, one marketplace.** A patch names top-level attributes, each as a list of objects with a marketplace
-and, of texts, a language; `merge` leaves the other languages' entries and every other attribute as they are. A call
-takes one marketplace, so the texts of a SKU in three marketplaces are three calls.
+and, of texts, a language; `merge` leaves the other languages' entries and every other attribute as they are. Bullet
+points of a marketplace are replaced together; those of other languages are sent along as they were read. A call takes
+one marketplace, so the texts of a SKU in three marketplaces are three calls.
 
 **Preview.** Each patch is sent as VALIDATION_PREVIEW first, which changes nothing and names what is wrong; Amazon takes
 one a second. Its codes are not those of the submission, so issues are judged by severity and attribute.

@@ -37,7 +37,7 @@ def revise_prices(
     account: Account, buckets: BucketStore, changes: Sequence[SentChange], fresh: FreshListings
 ) -> Iterator[ContentOutcome]:
     """Set the prices of listings, and of variations of them. What fails for one holds up no other; raises what stops
-    all of them. fresh: what the listings show now."""
+    all of them. changes: at most STATUSES_A_CALL. fresh: what the listings show now."""
     classic: list[SentChange] = []
     for change in changes:
         try:
@@ -50,10 +50,9 @@ def revise_prices(
             classic.append(change)
         else:
             yield outcome
-    for start in range(0, len(classic), STATUSES_A_CALL):
-        some = yield from list_due(classic[start : start + STATUSES_A_CALL], fresh)
-        if some:
-            yield from attempt(some, _revise_statuses(account, buckets, some))
+    some = yield from list_due(classic, fresh)
+    if some:
+        yield from attempt(some, _revise_statuses(account, buckets, some))
 
 
 def _revise_if_managed(

@@ -28,6 +28,7 @@ from ....core.errors import (
 )
 from ....core.legible import one_word
 from ....core.words import Words
+from ....domain.content.entries import read_specifics
 from ....domain.content.fields import DESCRIPTION, IMAGES, SPECIFICS, TITLE
 from ....domain.content.listings import GONE, ContentOutcome, PictureSource, SentChange, ShownListing
 from ...http.session import Repeat, Response
@@ -40,7 +41,7 @@ from ..api.revisions import count_again, may_revise
 from . import managed as inventory
 from .payloads import Revised
 from .pictures import Arranged, arrange, name_picture
-from .specifics import build_aspects, show_aspects
+from .specifics import show_aspects
 
 # Trading: the listing is not there, or it has ended; Inventory API: no such item or offer.
 ENDED = frozenset(("17", "291", "21916750", "25710", "25713"))
@@ -151,7 +152,7 @@ def _drop_moved(
     left = []
     for part in some:
         if now is None:
-            yield build_outcome(part.change, "unknown", "gone", "eBay does not show the offer of this listing now.")
+            yield build_outcome(part.change, "unknown", GONE, "eBay does not show the offer of this listing now.")
         elif part.field == IMAGES and now.addresses != before.addresses:
             sentence = "The pictures of the listing were changed on eBay since they were read."
             yield build_outcome(part.change, "stale", "moved", sentence)
@@ -247,7 +248,7 @@ def _build_product(part: Ready) -> Mapping[str, Any]:
     if part.field == TITLE:
         return {"title": part.change.after}
     if part.field == SPECIFICS:
-        return {"aspects": build_aspects(part.change.after)}
+        return {"aspects": read_specifics(part.change.after)}
     return {"imageUrls": list(part.pictures.addresses)}
 
 

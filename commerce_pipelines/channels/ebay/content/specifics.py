@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ....core.legible import decode_json
-from ....domain.content.entries import read_specifics, write_specifics
+from ....domain.content.entries import write_specifics
 from ....domain.content.fields import SPECIFICS, Limit
 from ....domain.content.listings import ShownListing
 from ...http.session import Repeat
@@ -63,10 +63,6 @@ def show_aspects(item: Mapping[str, Any]) -> str | None:
         return _write(msgspec.convert(item, AspectsItem))
     except msgspec.ValidationError:
         return None
-
-
-def build_aspects(text: str) -> dict[str, list[str]]:
-    return read_specifics(text)
 
 
 def _show_items(items: Iterable[msgspec.Raw]) -> Iterator[tuple[str, str]]:

@@ -181,7 +181,7 @@ class EbayContent(Content):
             prices += [change for change in own if change.field == PRICE]
             if others := [change for change in own if change.field != PRICE]:
                 yield from attempt(others, revise(self._account, self._buckets, others, fresh, pictures))
-            while len(prices) >= STATUSES_A_CALL:  # told soon after they were looked at
+            while len(prices) >= STATUSES_A_CALL:  # sent before their reading is too old to write by
                 yield from self._send_prices(prices[:STATUSES_A_CALL], fresh)
                 prices = prices[STATUSES_A_CALL:]
         yield from self._send_prices(prices, fresh)

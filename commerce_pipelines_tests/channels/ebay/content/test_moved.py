@@ -3,7 +3,7 @@ read hold up no others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,19 +17,11 @@ from commerce_sandbox.ebay import EbayStandIn
 from commerce_sandbox.ebay.listings import Offered
 from commerce_sandbox.server import Call, Fault
 
-from ..account import NOW, channel
-from ..contract import Judged
+from ..account import channel
 from .test_pictures import UPLOADS
 from .test_texts import read, writes
 
 WRITES = ("ReviseFixedPriceItem", "ReviseInventoryStatus")
-
-
-@pytest.fixture
-def ebay() -> Iterator[Judged]:
-    with Judged(now=lambda: NOW) as stand_in:
-        yield stand_in
-        stand_in.judge()
 
 
 @pytest.fixture

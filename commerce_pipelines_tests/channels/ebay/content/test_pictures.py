@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -14,18 +14,10 @@ from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
 from commerce_sandbox.ebay import EbayStandIn
 from commerce_sandbox.server import Fault
 
-from ..account import NOW, channel
-from ..contract import Judged
+from ..account import channel
 from .test_texts import first, read, writes
 
 UPLOADS = {"enabled": True, "owned": ["title", "description", "images"]}
-
-
-@pytest.fixture
-def ebay() -> Iterator[Judged]:
-    with Judged(now=lambda: NOW) as stand_in:
-        yield stand_in
-        stand_in.judge()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,19 +13,11 @@ from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
 from commerce_sandbox.ebay import EbayStandIn
 from commerce_sandbox.server import Fault
 
-from ..account import NOW, channel
-from ..contract import Judged
+from ..account import channel
 from .test_moved import change, edit_at, is_write
 from .test_texts import first, read, send, writes
 
 OWNED = {"enabled": True, "owned": ["title", "specifics"]}
-
-
-@pytest.fixture
-def ebay() -> Iterator[Judged]:
-    with Judged(now=lambda: NOW) as stand_in:
-        yield stand_in
-        stand_in.judge()
 
 
 @pytest.fixture
@@ -101,7 +92,7 @@ def test_what_ebay_refuses_is_refused_and_the_title_goes_on(ebay: EbayStandIn, s
     assert outcome["specifics"].code == "25719"
 
 
-def test_items_that_cannot_be_read_hold_up_no_other_listing(ebay: EbayStandIn, shop: EbayChannel) -> None:
+def test_a_listing_whose_item_cannot_be_read_is_not_written(ebay: EbayStandIn, shop: EbayChannel) -> None:
     row = first(ebay, managed=True)
     listing = read(shop)[row.item_id]
     ebay.faults.append(Fault(match=lambda call: "bulk_get" in call.path, times=9, status=500))

@@ -4,7 +4,7 @@ all. Judged by eBay's own contracts."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -25,19 +25,11 @@ from commerce_sandbox.ebay import EbayStandIn, selling
 from commerce_sandbox.ebay.listings import REVISIONS_A_DAY, Offered, Refused
 from commerce_sandbox.server import Reply
 
-from ..account import NOW, channel
-from ..contract import Judged
+from ..account import channel
 
 NO_TARGETS: Mapping[str, int | None] = {}
 PICTURES = MemoryPictures()
 HTML = "<p>For pour-over &amp; tea.</p>"
-
-
-@pytest.fixture
-def ebay() -> Iterator[Judged]:
-    with Judged(now=lambda: NOW) as stand_in:
-        yield stand_in
-        stand_in.judge()
 
 
 @pytest.fixture

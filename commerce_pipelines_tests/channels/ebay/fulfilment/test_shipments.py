@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,13 +21,6 @@ from ..account import channel as connect
 from ..contract import Judged
 
 PART = "/shipping_fulfillment"
-
-
-@pytest.fixture
-def ebay() -> Iterator[Judged]:
-    with Judged(now=lambda: NOW) as stand_in:
-        yield stand_in
-        stand_in.judge()
 
 
 @pytest.fixture

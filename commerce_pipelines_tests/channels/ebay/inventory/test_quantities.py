@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -17,17 +17,9 @@ from commerce_sandbox.ebay.listings import Offered, Refused
 from commerce_sandbox.server import Call, Fault, Reply
 
 from ..account import NOW, an_order, channel
-from ..contract import Judged
 
 ITEMS, OFFER, BULK = "/inventory_item", "/inventory/v1/offer", "/bulk_update_price_quantity"
 TRADING = "/ws/api.dll"
-
-
-@pytest.fixture
-def ebay() -> Iterator[EbayStandIn]:
-    with Judged(now=lambda: NOW) as stand_in:
-        yield stand_in
-        stand_in.judge()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -205,13 +204,6 @@ def test_money_is_conserved(prices: list[tuple[int, int]], cents: int, places: s
 @with_samples
 def test_official_samples_have_no_refund() -> None:
     assert [payloads.split(raw) for raw in rest_samples()] == [[], [], [], []]
-
-
-@pytest.fixture
-def ebay() -> Iterator[Judged]:
-    with Judged(now=lambda: NOW) as stand_in:
-        yield stand_in
-        stand_in.judge()
 
 
 @pytest.fixture
