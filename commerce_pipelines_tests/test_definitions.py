@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 import commerce_pipelines
 from commerce_pipelines.channels.registry import KINDS
@@ -26,6 +30,7 @@ ROOT = Path(commerce_pipelines.__file__).parent
 GRAPH = Path(__file__).with_name("graph.txt")
 
 
+HOUR = timedelta(hours=1)
 EXAMPLE = parse((ROOT.parent / "commerce.example.yaml").read_text(encoding="utf-8"))
 
 
@@ -99,6 +104,23 @@ def test_days_are_the_channels_own_and_a_month_of_them_is_one_run(defs: dg.Defin
             assert (asset.partitions_def.timezone, asset.partitions_def.end_offset) == (channel.time_zone, 1)
 
 
+def test_what_must_be_fresh_is_made_anew_by_a_schedule_long_before_it_is_late(defs: dg.Definitions) -> None:
+    """Also in the night in which summer time ends."""
+    autumn = datetime(2026, 10, 24, tzinfo=UTC).timestamp()
+    waits: dict[dg.AssetKey, timedelta] = {}
+    for schedule in defs.get_repository_def().schedule_defs:
+        crons = schedule_execution_time_iterator(autumn, schedule.cron_schedule, schedule.execution_timezone)
+        wait = max(after - before for before, after in pairwise(islice(crons, 200)))
+        for key in defs.resolve_job_def(schedule.job_name).asset_layer.selected_asset_keys:
+            waits[key] = min(wait, waits.get(key, wait))
+    policies = {spec.key: spec.freshness_policy for spec in defs.resolve_all_asset_specs() if spec.freshness_policy}
+    assert {key.path[-1] for key in policies} >= {"raw_orders", "sale_orders", "published_inventory", "stock_levels"}
+    for key, policy in policies.items():
+        assert isinstance(policy, TimeWindowFreshnessPolicy)
+        assert policy.warn_window
+        assert waits[key] < policy.warn_window.to_timedelta() < policy.fail_window.to_timedelta(), key
+
+
 def test_every_run_is_one_process(defs: dg.Definitions) -> None:
     assert defs.executor is dg.in_process_executor
 
@@ -143,6 +165,8 @@ def _draw(defs: dg.Definitions) -> list[str]:
             f"kinds {', '.join(sorted(spec.kinds))}",
             f"tags {', '.join(f'{k}={v}' for k, v in sorted(spec.tags.items()) if not k.startswith('dagster/'))}",
         ]
+        if isinstance(spec.freshness_policy, TimeWindowFreshnessPolicy):
+            parts.append(f"fresh within {spec.freshness_policy.fail_window.to_timedelta() // HOUR} h")
         lines.append(f"{name} {'; '.join(parts)}")
     for key in sorted(defs.resolve_asset_graph().asset_check_keys, key=str):
         lines.append(f"check {key.asset_key.to_user_string()}:{key.name}")

@@ -7,6 +7,7 @@ import configparser
 import importlib.util
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,8 @@ def test_ports_meet() -> None:
     assert (location["host"], str(location["port"])) == ("code", code[code.index("-p") + 1])
     assert location["location_name"] == instance["load_from"][0]["python_module"]["location_name"]
     assert location["location_name"] == code[code.index("--location-name") + 1]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["dg"]["project"]
+    assert location["location_name"] == project["code_location_name"]
     caddy = (DEPLOY / "Caddyfile").read_text()
     assert f"reverse_proxy webserver:{webserver[webserver.index('-p') + 1]}" in caddy
     assert f"reverse_proxy receiver:{Listen().port}" in caddy

@@ -34,6 +34,11 @@ BACKFILL_TAG = "commerce/backfill"
 # it as well.
 ASKED_AGAIN = {"dagster/max_retries": "0"}
 
+# How old an asset may become that a schedule makes anew every night, or at least every hour. Nights are 25 hours apart
+# when summer time ends, and a night's run waits for its turn and works; an hour's may be left out while another works.
+NIGHTLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=30), warn_window=timedelta(hours=27))
+OFTEN = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=4), warn_window=timedelta(hours=2))
+
 IDS_SHOWN = 100
 RETRY = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 # A backfill from Dagster's UI becomes as many runs as needed, one after another; its page shows their progress.
@@ -42,9 +47,11 @@ SLICES = dg.BackfillPolicy.multi_run(max_partitions_per_run=LONGEST_RUN_DAYS)
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
 
-def labels(name: str, owner: str, flow: str, stage: str) -> dict[str, Any]:
-    """Where an asset of the channel `name` stands in Dagster, for a definition or a spec."""
-    return {"group_name": name, "owners": [owner], "tags": {"flow": flow, "stage": stage}}
+def labels(name: str, owner: str, flow: str, stage: str, fresh: dg.FreshnessPolicy | None = None) -> dict[str, Any]:
+    """Where an asset of the channel `name` stands in Dagster, for a definition or a spec. fresh: how old it may become,
+    where a schedule makes it anew whatever happens."""
+    shared = {"group_name": name, "owners": [owner], "tags": {"flow": flow, "stage": stage}}
+    return shared | ({"freshness_policy": fresh} if fresh else {})
 
 
 def link_records(channel: str, record_ids: Iterable[str], most: int = IDS_SHOWN) -> dg.MetadataValue:

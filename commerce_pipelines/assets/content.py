@@ -17,7 +17,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, build_table, counts, failures, labels
+from .common import NIGHTLY, RETRY, build_table, counts, failures, labels
 
 if TYPE_CHECKING:
     from ..flows.content.publish import Compared, Published
@@ -56,7 +56,7 @@ def products_asset(owner: str) -> dg.AssetsDefinition:
         description="Titles, descriptions, translations, barcodes, weights, customs codes and checksums of pictures of "
         "every product with an internal reference. Every few minutes what was written to in Odoo, once a night "
         "everything: renamed attribute values and new documents leave no mark on their products.",
-        **labels("odoo", owner, FLOW, "extract"),
+        **labels("odoo", owner, FLOW, "extract", NIGHTLY),
     )
     @in_our_words
     def products(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
@@ -152,7 +152,7 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
         ],
         description=f"Tells {name} the fields that differ, and records what became of each. {waits} A field that the "
         "channel shows otherwise by then is left alone and planned anew.",
-        **labels(name, owner, FLOW, "load"),
+        **labels(name, owner, FLOW, "load", NIGHTLY),
     )
     @in_our_words
     def published_content(

@@ -14,7 +14,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, build_table, counts, failures, labels, link_records
+from .common import NIGHTLY, RETRY, build_table, counts, failures, labels, link_records
 
 if TYPE_CHECKING:
     from ..flows.fulfilment.confirm import Confirmed
@@ -46,7 +46,7 @@ def shipments_asset(owner: str) -> dg.AssetsDefinition:
         retry_policy=RETRY,
         description="Deliveries of the channels' orders that are done in Odoo: what left, in which package, under "
         "which tracking number. Backorders, kits and dropshipments included; returns and what was sent again are not.",
-        **labels("odoo", owner, FLOW, "extract"),
+        **labels("odoo", owner, FLOW, "extract", NIGHTLY),
     )
     @in_our_words
     def shipments(
@@ -96,7 +96,7 @@ def confirmations_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefini
         description=f"Tells {name} which units left in which parcel, each once, and corrects tracking numbers that "
         "changed later. A delivery without tracking number waits in the exceptions by default. More parcels than "
         "`hold_above` wait for a person: materialise it with `release: true`.",
-        **labels(name, owner, FLOW, "load"),
+        **labels(name, owner, FLOW, "load", NIGHTLY),
     )
     @in_our_words
     def shipment_confirmations(

@@ -15,7 +15,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, build_table, counts, escape_cell, failures, labels
+from .common import NIGHTLY, OFTEN, RETRY, build_table, counts, escape_cell, failures, labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
         retry_policy=RETRY,
         description="What lies in each of Odoo's warehouses: on hand, reserved, promised, free and incoming, of every "
         "product with an internal reference; kits by their components. One snapshot; an empty answer is a failure.",
-        **labels("odoo", owner, FLOW, "extract"),
+        **labels("odoo", owner, FLOW, "extract", OFTEN),
     )
     @in_our_words
     def stock_levels(
@@ -124,7 +124,7 @@ def listings_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
         retry_policy=RETRY,
         description=f"Every SKU that {name} offers, with the quantity buyers see. What {name} ships from its own "
         "warehouses is read and never written. Read every night; in between our own pushes say what is shown.",
-        **labels(name, owner, FLOW, "extract"),
+        **labels(name, owner, FLOW, "extract", NIGHTLY),
     )
     @in_our_words
     def listings(context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
@@ -213,7 +213,7 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
         description=f"Tells {name} the quantities that differ, and records what became of each. A run that looks like "
         "a faulty read publishes nothing and fails with its figures; if it is right, materialise it with "
         "`release: true`.",
-        **labels(name, owner, FLOW, "load"),
+        **labels(name, owner, FLOW, "load", OFTEN),
     )
     @in_our_words
     def published_inventory(

@@ -18,7 +18,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import ASKED_AGAIN, RETRY, counts, failures, labels, link_records, money
+from .common import ASKED_AGAIN, NIGHTLY, RETRY, counts, failures, labels, link_records, money
 
 if TYPE_CHECKING:
     from ..flows.invoicing.bill import Billed
@@ -45,7 +45,7 @@ def invoices_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
         check_specs=_build_check_specs(channel, key),
         description=f"The orders of {name} invoiced in Odoo, and what the channel took registered as their payments, "
         "each once. What a person invoiced or paid is recognised; what cannot go on waits in exceptions with a reason.",
-        **labels(name, owner, FLOW, "load"),
+        **labels(name, owner, FLOW, "load", NIGHTLY),
     )
     @in_our_words
     def invoices(

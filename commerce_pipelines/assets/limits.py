@@ -12,7 +12,7 @@ from ..channels.settings import ChannelSettings
 from ..core.lanes import LIMITS
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .common import failures, labels, shows_now
+from .common import OFTEN, failures, labels, shows_now
 
 if TYPE_CHECKING:
     from ..flows.limits import Limit
@@ -35,7 +35,7 @@ def limits_asset(name: str, owner: str) -> dg.AssetsDefinition:
 
     @shows_now(
         key,
-        labels(name, owner, LIMITS, "extract"),
+        labels(name, owner, LIMITS, "extract", OFTEN),
         check_specs=[
             dg.AssetCheckSpec(
                 ENOUGH_LEFT,

@@ -11,7 +11,7 @@ from ..channels.settings import ChannelSettings
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .common import RETRY, failures, labels
+from .common import OFTEN, RETRY, failures, labels
 
 FLOW = "notices"
 
@@ -31,7 +31,7 @@ def subscriptions_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefini
         retry_policy=RETRY,
         description=f"Compares what {name} sends messages about with what it shall, and repairs it: marketplaces take "
         "a subscription away after failed deliveries. One that was missing is an alert.",
-        **labels(name, owner, FLOW, "load"),
+        **labels(name, owner, FLOW, "load", OFTEN),
     )
     @in_our_words
     def subscriptions(

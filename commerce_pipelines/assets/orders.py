@@ -22,6 +22,7 @@ from ..settings.file import Settings
 from .chart import bars
 from .common import (
     LANDED_TAG,
+    NIGHTLY,
     RETRY,
     SLICES,
     business_days,
@@ -71,7 +72,7 @@ def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinitio
             f"Every answer {name} ever gave about an order placed on this day, kept encrypted and never changed. "
             "A run by hand or a backfill asks the channel for the day's orders; a run of the sensor finds them landed."
         ),
-        **labels(name, owner, FLOW, "extract"),
+        **labels(name, owner, FLOW, "extract", NIGHTLY),
     )
     @in_our_words
     def raw_orders(
@@ -190,7 +191,7 @@ def sale_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefiniti
         ],
         description="Each paid order as exactly one confirmed sale order in Odoo, with partner, addresses, taxes, team "
         "and analytic account. What cannot be loaded waits in exceptions with a reason; the rest goes on.",
-        **labels(name, owner, FLOW, "load"),
+        **labels(name, owner, FLOW, "load", NIGHTLY),
     )
     @in_our_words
     def sale_orders(

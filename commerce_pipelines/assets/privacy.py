@@ -17,7 +17,7 @@ from ..core.topics import Topic
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from .common import RETRY, failures, labels
+from .common import NIGHTLY, RETRY, failures, labels
 
 if TYPE_CHECKING:
     from ..flows.privacy.erase import Result
@@ -46,7 +46,7 @@ def retention_asset(owner: str) -> dg.AssetsDefinition:
         "`privacy.forget_after_days`, if that is set; goes on with requests for erasure that had to wait for a "
         "delivery, an invoice or an order, and makes contacts anonymous whose invoices need not be kept any longer. "
         "Takes up what marketplaces passed on of their buyers. Figures only, no personal data.",
-        **labels(PRIVACY, owner, str(Topic.PRIVACY), "load"),
+        **labels(PRIVACY, owner, str(Topic.PRIVACY), "load", NIGHTLY),
     )
     @in_our_words
     def retention(

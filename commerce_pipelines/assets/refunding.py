@@ -17,7 +17,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import ASKED_AGAIN, RETRY, build_table, counts, failures, labels, link_records, money
+from .common import ASKED_AGAIN, NIGHTLY, RETRY, build_table, counts, failures, labels, link_records, money
 
 if TYPE_CHECKING:
     from ..flows.refunding.issue import Issued
@@ -64,7 +64,7 @@ def issued_refunds_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefin
         "than was paid. Credit notes of the pipelines, and those of refunds that were made in the channel, are left "
         "alone. More refunds than `hold_above`, or one above `hold_amount`, wait for a person: materialise it with "
         "`release: true`.",
-        **labels(name, owner, FLOW, "load"),
+        **labels(name, owner, FLOW, "load", NIGHTLY),
     )
     @in_our_words
     def issued_refunds(

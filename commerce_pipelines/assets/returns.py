@@ -22,6 +22,7 @@ from ..settings.file import Settings
 from .chart import bars
 from .common import (
     LANDED_TAG,
+    NIGHTLY,
     RETRY,
     SLICES,
     business_days,
@@ -92,7 +93,7 @@ def raw_returns_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefiniti
             "changed. A run by hand or a backfill asks the channel for the day's records; a run of the sensor finds "
             "them landed."
         ),
-        **labels(name, owner, FLOW, "extract"),
+        **labels(name, owner, FLOW, "extract", NIGHTLY),
     )
     @in_our_words
     def raw_returns(
@@ -220,7 +221,7 @@ def credit_notes_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinit
         description="Each return as a transfer that expects or has received its goods, and each refund as exactly one "
         "credit note, to the cent and by tax rate; a refund of what was neither delivered nor invoiced reduces its "
         "order instead. What cannot be loaded waits in exceptions with a reason; the rest goes on.",
-        **labels(name, owner, FLOW, "load"),
+        **labels(name, owner, FLOW, "load", NIGHTLY),
     )
     @in_our_words
     def credit_notes(

@@ -77,6 +77,7 @@ class Services:
         self._environ, self._log, self._tell_people = dict(os.environ), log, tell
         self._stops_database, self._more_looks, self._extras = stops_database, looks, extras
         self._environ |= {"COMMERCE_UI_TOKEN": ui.token or "", "COMMERCE_UI_HOSTS": ",".join(ui.proxies)}
+        self._environ.setdefault("FRESHNESS_DAEMON_INTERVAL_SECONDS", "300")  # windows are hours long
         self._unlocked: dict[str, float] = {}
         self._settings_seen: float | None = None
         self._cleanup = contextlib.ExitStack()
