@@ -60,8 +60,8 @@ def label_items(
             labels = list(_make_labels(connections, name, channel, transfer, units))
         except (CredentialError, SettingsError):
             raise
-        except PermanentError:
-            refused[transfer.name] = _describe_refusal(transfer.name)
+        except PermanentError as error:
+            refused[transfer.name] = _describe_refusal(transfer.name, error)
             continue
         if labels:
             with odoo_writer(connections, name) as client:
@@ -70,11 +70,11 @@ def label_items(
     return attached, refused
 
 
-def _describe_refusal(transfer: str) -> Reason:
+def _describe_refusal(transfer: str, error: PermanentError) -> Reason:
     return Reason(
-        "fba_plan_refused", f"The marketplace makes no labels for the units of {transfer}.",
-        "Look in Seller Central whether each of its SKUs has an FNSKU. They are asked for again by each run; or attach "
-        "no labels: leave `inbound.plans.item_label_page` empty.", transfer,
+        "fba_plan_refused", f"The marketplace makes no labels for the units of {transfer}: {error}",
+        "Correct what this names; a frequent cause is a SKU without an FNSKU in Seller Central. They are asked for "
+        "again by each run; or attach no labels: leave `inbound.plans.item_label_page` empty.", transfer,
     )  # fmt: skip
 
 

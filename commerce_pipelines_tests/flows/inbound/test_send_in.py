@@ -141,7 +141,10 @@ def test_labels_that_are_refused_wait_and_hold_up_no_others(sending: Sending) ->
     plain, other = sending.transfer({MUG: 10}), sending.transfer({PAPER: 4})
     done = sending.advance()
     assert (done.item_labels, len(sending.files(plain)), len(sending.files(other))) == (1, 0, 1)
-    assert [reason.code for reason in done.waiting.values()] == ["fba_plan_refused"]
+    [reason] = done.waiting.values()
+    assert reason.code == "fba_plan_refused"
+    assert "createMarketplaceItemLabels" in reason.message
+    assert "InvalidInput" in reason.message
     sending.amazon.unlabelled.clear()
     again = sending.advance()
     assert (again.item_labels, again.waiting) == (1, {})
