@@ -38,7 +38,7 @@ from .complete import complete
 from .looked_at import select
 
 if TYPE_CHECKING:
-    from ..flows.orders.load import Loaded
+    from ..flows.orders.figures import Loaded
     from ..flows.orders.stage import Staged
     from ..warehouse.landing.ways import Reading
 
@@ -49,12 +49,16 @@ STAGES = ("raw_orders", "orders", "order_lines", "sale_orders")
 
 def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
     """The lane's assets, for LANES."""
-    return [asset for channel in channels for asset in order_assets(channel, settings.owner)]
+    alone = settings.odoo.writers == 1
+    return [asset for channel in channels for asset in order_assets(channel, settings.owner, alone)]
 
 
-def order_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:
-    """The three stages of one channel's orders. owner: an e-mail address or `team:NAME`."""
-    return [raw_orders_asset(channel, owner), staged_orders_asset(channel, owner), sale_orders_asset(channel, owner)]
+def order_assets(channel: ChannelSettings, owner: str, alone: bool = True) -> list[dg.AssetsDefinition]:
+    """The three stages of one channel's orders. owner: an e-mail address or `team:NAME`. alone: whether one run at a
+    time writes orders to Odoo (`odoo.writers`)."""
+    return [
+        raw_orders_asset(channel, owner), staged_orders_asset(channel, owner), sale_orders_asset(channel, owner, alone),
+    ]  # fmt: skip
 
 
 def raw_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
@@ -166,7 +170,7 @@ def staged_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefini
     return staged_orders
 
 
-def sale_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
+def sale_orders_asset(channel: ChannelSettings, owner: str, alone: bool) -> dg.AssetsDefinition:
     """`<channel>/sale_orders`: the orders in Odoo, and the proof that none is missing."""
     name = channel.name
     sale_orders_key = dg.AssetKey([name, "sale_orders"])
@@ -179,7 +183,8 @@ def sale_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefiniti
         backfill_policy=SLICES,
         retry_policy=RETRY,
         kinds={"odoo", "python"},
-        pool="odoo",
+        # Several writers are counted by locks of their own (flows/odoo_writer.py): no instance has to know the setting.
+        pool="odoo" if alone else f"{name}_odoo",
         check_specs=[
             dg.AssetCheckSpec(
                 "complete",
@@ -238,6 +243,7 @@ def _load_orders(context: dg.AssetExecutionContext, connections: Connections, na
     }
     of_run = {
         **_describe_loaded(loaded),
+        **({"collisions in Odoo, repeated": loaded.collisions} if loaded.collisions else {}),
         "seconds": round(connections.instruments.clock() - started, 2),
         "what became of them": dg.MetadataValue.md(bars(dict(loaded.actions), "orders by outcome")),
         **(_describe_waits(connections, name, ledger) if LANDED_TAG in context.run.tags else {}),

@@ -95,6 +95,8 @@ def _write_text(
         "odoo:",
         *(f"  {key}: {json.dumps(getattr(odoo, key))}" for key in ("url", "database", "username", "transport")),
         "  password: {env: ODOO_PASSWORD}",
+        "  writers: 1                      # of orders at a time. Odoo tells nobody how many workers it has: where its",
+        "                                  # `workers` is 4 or more, write 2 or 3 (docs/scale.md)",
         "",
         "vat:",
         f"  seller_country: {country}",

@@ -153,6 +153,7 @@ TRIED: dict[str, Any] = {
     **dict.fromkeys(("odoo.company", "company"), BY_ENTRY),
     "odoo.timeout_seconds": BY_FILE,
     "odoo.batch": BY_FILE,
+    "odoo.writers": BY_FILE,
     **dict.fromkeys(("odoo.chatter", "odoo.flags"), "none: both values work"),
     "odoo.page_links": "odoo/readiness.py verify_rights: the right that it needs",
     "odoo.create_missing": "odoo/readiness.py verify_rights: the rights that it needs",

@@ -1,13 +1,21 @@
 """The door that every flow uses to write to Odoo.
 
-What belongs here: one writer at a time, and whether it may write. What does not: what is written (odoo/), which Odoo
-belongs to a channel (identity.py).
+    gate      every flow but orders alone; orders too, unless odoo.writers is more than one: then they share it
+    channel   of flows that share the gate, one at a time for a channel, so that nobody else writes its orders
+    keys      products and buyers of the orders that are written (domain/sales/sharing.py), in one order for all
+    slot      one of odoo.writers
+
+Whoever waits for one of these holds only what is above it, and the gate lets nobody in past a flow that waits for it
+alone. So nobody waits for ever.
+
+What belongs here: who may write at the same time, and whether at all. What does not: what is written (odoo/), which
+Odoo belongs to a channel (identity.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from ..resources.connections import Connections
@@ -20,8 +28,7 @@ if TYPE_CHECKING:
 @contextmanager
 def odoo_writer_if_free(connections: Connections, name: str) -> Iterator[OdooClient | None]:
     """As `odoo_writer`, but yields None at once while another process writes, so that the caller can try later."""
-    odoo = connections.settings.odoo
-    with connections.warehouse.lock(f"odoo {odoo.url.rstrip('/')} {odoo.database}", wait=False) as held:
+    with connections.warehouse.lock(_name_gate(connections), wait=False) as held:
         if held:
             may_write_odoo(connections, name)
         yield connections.odoo_of(name) if held else None
@@ -48,8 +55,54 @@ def odoo_writer_of_all(connections: Connections) -> Iterator[OdooClient]:
         yield connections.odoo
 
 
+class Turns:
+    """What `odoo_writers` hands out. count: how many threads may write at a time; with 1, nobody else writes, and
+    `taking` takes nothing."""
+
+    def __init__(
+        self, client: OdooClient, count: int, take: Callable[[Collection[str]], AbstractContextManager[None]]
+    ) -> None:  # fmt: skip
+        self.client, self.count, self._take = client, count, take
+
+    def taking(self, keys: Collection[str]) -> AbstractContextManager[None]:
+        """While it is held, nobody else writes what has one of these keys. A thread holds one at a time."""
+        return self._take(keys)
+
+
+@contextmanager
+def odoo_writers(connections: Connections, name: str) -> Iterator[Turns]:
+    """As `odoo_writer`, for a flow that says by `Turns.taking` what it is about to write: with `odoo.writers`, such
+    flows of other channels write at the same time, and it may itself do so with several threads."""
+    count = connections.settings.odoo.writers
+    if count == 1:
+        with odoo_writer(connections, name) as writer:
+            yield Turns(writer, 1, lambda keys: nullcontext())
+        return
+    gate, warehouse = _name_gate(connections), connections.warehouse
+    with (
+        warehouse.lock(gate, wait=True, shared=True),
+        warehouse.lock(f"{gate} channel {connections.label(name)}", wait=True),
+    ):
+        may_write_odoo(connections, name)
+        yield Turns(connections.odoo_of(name), count, lambda keys: _take_turn(connections, keys))
+
+
+def _take_turn(connections: Connections, keys: Collection[str]) -> AbstractContextManager[None]:
+    from ..warehouse.shared.turns import hold_all
+
+    gate = _name_gate(connections)
+    # PostgreSQL shows the numbers of locks to other users: of an e-mail address they tell nothing without our key.
+    names = [f"{gate} {connections.vault.subject_id(key).hex()}" for key in keys]
+    slots = [f"{gate} writer {number}" for number in range(connections.settings.odoo.writers)]
+    return hold_all(connections.warehouse, names, slots)
+
+
+def _name_gate(connections: Connections) -> str:
+    odoo = connections.settings.odoo
+    return f"odoo {odoo.url.rstrip('/')} {odoo.database}"
+
+
 @contextmanager
 def _wait_for_turn(connections: Connections) -> Iterator[None]:
-    odoo = connections.settings.odoo
-    with connections.warehouse.lock(f"odoo {odoo.url.rstrip('/')} {odoo.database}", wait=True):
+    with connections.warehouse.lock(_name_gate(connections), wait=True):
         yield

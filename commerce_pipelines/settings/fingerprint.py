@@ -19,7 +19,7 @@ _REACH = frozenset((
     *("poll_seconds", "overlap_minutes", "start_date", "trading_calls_per_day", "inventory_skus_per_call"),
     "fba_returns",
 ))  # fmt: skip
-_ODOO_REACH = frozenset(("password", "transport", "timeout_seconds", "batch", "chatter", "page_links"))
+_ODOO_REACH = frozenset(("password", "transport", "timeout_seconds", "batch", "writers", "chatter", "page_links"))
 # What else is no rule that a person could rehearse: which Odoo it is has a guard of its own (flows/identity.py).
 _NO_RULE = _REACH | {"notifications", "signature", "scopes"}
 _NO_ODOO_RULE = _ODOO_REACH | {"url", "database", "username"}

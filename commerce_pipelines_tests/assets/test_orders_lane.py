@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import dagster as dg
+import msgspec
 import pytest
 from dagster._serdes import serialize_value
 
@@ -131,6 +133,38 @@ def test_every_paid_order_reaches_odoo_and_a_second_run_writes_nothing(lanes: La
     assert lanes.writes(since) == []
     assert metadata_of(second, "raw_orders")["answers new"] == 0
     assert check_of(second).metadata == check.metadata
+
+
+def test_runs_of_three_channels_at_once_with_three_writers(lanes: Lanes) -> None:
+    """They sell the same articles. Their runs are in no pool together; the door of Odoo lets in whom it can."""
+    odoo = msgspec.structs.replace(lanes.connections.settings.odoo, writers=3)
+    settings = msgspec.structs.replace(lanes.connections.settings, odoo=odoo)
+    assert {pool for name in sandbox.LANES for pool in _read_pools(lanes, name)} == {"odoo"}
+
+    def run(name: str) -> dg.ExecuteInProcessResult:
+        own = open_connections(settings, odoo=lambda: open_odoo(settings, IMPATIENT))  # as a process has its own
+        with dg.DagsterInstance.ephemeral() as instance:
+            beside = Lanes(lanes.world, own, instance)
+            assert _read_pools(beside, name) == {f"{name}_odoo"}
+            return beside.run(name)
+
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(run, sandbox.LANES))
+    for result in results:
+        assert result.success
+        figures = {key: value.value for key, value in check_of(result).metadata.items()}
+        assert figures["missing"] == figures["surplus"] == "none"
+        assert figures["money difference"] == "0.00"
+        assert figures["sale orders in Odoo"] > 10
+    assert lanes.connections.odoo.who  # asked once by each process
+    since = len(lanes.world.odoo.calls)
+    assert all(lanes.run(name).success for name in sandbox.LANES)  # by one writer, as before
+    assert lanes.writes(since) == []
+
+
+def _read_pools(lanes: Lanes, name: str) -> set[str | None]:
+    """The pools of the channel's step that writes to Odoo."""
+    return {node.definition.pool for node in lanes.job.nodes if node.name == f"{name}__sale_orders"}  # type: ignore[attr-defined]
 
 
 def test_a_run_of_landed_orders_says_how_long_they_took_since_the_first_word(

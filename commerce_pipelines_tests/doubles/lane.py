@@ -19,7 +19,8 @@ from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.core.instruments import REAL, Instruments
 from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Order, OrderLine, OrderStatus, business_day
 from commerce_pipelines.flows.intake.pull import pull
-from commerce_pipelines.flows.orders.load import Loaded, load
+from commerce_pipelines.flows.orders.figures import Loaded
+from commerce_pipelines.flows.orders.load import load
 from commerce_pipelines.flows.orders.prove import Proof, prove
 from commerce_pipelines.flows.orders.stage import stage
 from commerce_pipelines.odoo.rpc.client import Client, OdooClient

@@ -17,7 +17,7 @@ from commerce_pipelines_tests.doubles.channel import some_settings
 from commerce_pipelines_tests.doubles.doors import doors
 
 ROOT = Path(commerce_pipelines.__file__).parent
-WRITERS = ("load_sales", "cancel_sales")
+WRITERS = ("load_sales", "SalesLoad", "cancel_sales")
 
 
 def test_a_second_writer_waits_and_one_of_another_odoo_does_not(

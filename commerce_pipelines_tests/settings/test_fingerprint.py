@@ -28,7 +28,7 @@ def settings_with(channel: str = "", odoo: str = "", vat: str = "{oss: true}") -
         {"channel": ", overlap_minutes: 20"},
         {"channel": ", inventory: {cap: 5}"},
         {"channel": ", start_date: 2026-02-01"},
-        {"odoo": ", timeout_seconds: 100, batch: 50"},
+        {"odoo": ", timeout_seconds: 100, batch: 50, writers: 3"},
     ],
 )
 def test_what_refuses_no_order_makes_none_due(change: dict[str, str]) -> None:

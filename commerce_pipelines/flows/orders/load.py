@@ -7,8 +7,7 @@ drafts (landed_to_draft.py).
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -36,10 +35,10 @@ from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_entries, read_unreadable
 from ...warehouse.orders.reductions import find_whole
-from ..odoo_writer import odoo_writer
-from .customers import keep_customers, recall_customers
+from ..odoo_writer import odoo_writers
+from .figures import Loaded, sum_figures
 from .landed_to_draft import PAST_AGE_LIMIT, drafts_of
-from .marks import STAYS, choose_holds, mark, release
+from .marks import STAYS, choose_due, choose_holds, choose_marks, mark, release
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,22 +47,6 @@ if TYPE_CHECKING:
 
 STAGE = "load"
 Row = Mapping[str, Any]
-
-
-class Loaded(msgspec.Struct, kw_only=True):
-    """Figures of one run: orders by action, exceptions and flags by reason, money confirmed in Odoo by currency, and
-    orders with the channel's total but another tax in Odoo; and the same for each of its days."""
-
-    actions: Counter[str] = msgspec.field(default_factory=Counter)
-    reasons: Counter[str] = msgspec.field(default_factory=Counter)
-    by_currency: Counter[str] = msgspec.field(default_factory=Counter)
-    regimes: Counter[str] = msgspec.field(default_factory=Counter)
-    tax_differs: int = 0
-    rounded: int = 0
-    days: dict[date, Loaded] = msgspec.field(default_factory=dict)
-
-    def of(self, day: date) -> Loaded:
-        return self.days.setdefault(day, Loaded())
 
 
 class Sorted(msgspec.Struct, kw_only=True):
@@ -98,29 +81,31 @@ def load(
 ) -> tuple[pd.DataFrame, Loaded]:
     """Bring Odoo in step with the staged orders; returns the ledger's rows and the figures.
 
-    Reads before it writes, so an order that Odoo has to the cent costs no write. One writer per Odoo at a time, by an
-    advisory lock. A refused order becomes a row in the exceptions, and the others go on. span: the days `[start, end)`
-    of which `orders` are all, so that orders of these days that cannot be read any more keep their place. again: try
-    refused orders even if nothing changed for them (runs by hand, backfills, the nightly run).
+    Reads before it writes, so an order that Odoo has to the cent costs no write. Others write to this Odoo at the same
+    time only as far as `odoo.writers` allows, and never what this writes. A refused order becomes a row in the
+    exceptions, and the others go on. span: the days `[start, end)` of which `orders` are all, so that orders of these
+    days that cannot be read any more keep their place. again: try refused orders even if nothing changed for them (runs
+    by hand, backfills, the nightly run).
     """
-    from ...odoo.sales.sale_orders import cancel_sales, load_sales
+    from .in_parts import cancel_orders, load_drafts, taking_sold
 
     now = connections.instruments.now()
     rows: list[Row] = list(records(orders))
     if span:
         with connections.warehouse.transaction() as connection:
             rows += read_unreadable(connection, name, *span)
-    with odoo_writer(connections, name) as writer:
+    with odoo_writers(connections, name) as turns:
+        writer, before = turns.client, turns.client.collisions.count
         work = sort(connections, name, rows, again, now)
         drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load], work.sales)
         channel = connections.settings.channel(name)
-        release(writer, work)
-        drafts = recall_customers(connections, name, drafted.drafts)
-        for outcome in load_sales(writer, connections.settings.odoo, drafts, channel.taxes, on_batch=advance):
+        if due := choose_due(work):
+            with taking_sold(turns, due):
+                release(writer, due)
+        for outcome in load_drafts(turns, connections, name, drafted.drafts, work.odoo_ids, advance):
             work.verdicts[outcome.order_id] = outcome
-        keep_customers(connections, name, drafts, work.verdicts)
         wanted = [row["order_id"] for row in work.cancel]
-        for outcome in cancel_sales(writer, connections.label(name), wanted, refunded=work.refunded):
+        for outcome in cancel_orders(turns, connections.label(name), wanted, work.odoo_ids, work.refunded):
             work.verdicts[outcome.order_id] = outcome
         for order_id, _day, error in drafted.failures:
             work.verdicts[order_id] = SaleOutcome(
@@ -128,10 +113,15 @@ def load(
             )
         for order_id, sale in work.booked.items():
             work.verdicts[order_id] = _add_confirmed_flag(work.verdicts[order_id], sale)
-        mark(writer, work, choose_holds(channel))
+        marks = choose_marks(work, choose_holds(channel))
+        if marks or writer.settings.page_links:
+            with taking_sold(turns, marks.moved, "marks"):
+                mark(writer, work, marks)
+        collisions = writer.collisions.count - before
     _put_in_exceptions(connections, name, rows, work, run_id, now)
     by_id = {draft.order_id: draft for draft in drafted.drafts}
-    return _build_ledger(connections, name, rows, work, by_id, now), _sum_figures(work.verdicts.values(), rows, by_id)
+    loaded = sum_figures(work.verdicts.values(), rows, by_id, collisions)
+    return _build_ledger(connections, name, rows, work, by_id, now), loaded
 
 
 def records(frame: pd.DataFrame) -> Iterator[Row]:
@@ -379,22 +369,3 @@ def _build_ledger(
 def _replace_missing(value: Any, default: Any) -> Any:
     """The value, or the default for a missing one, which tables return as None or pandas' NA."""
     return default if value is None or value != value or str(value) == "<NA>" else value
-
-
-def _sum_figures(verdicts: Iterable[SaleOutcome], rows: list[Row], drafts: Mapping[str, SaleDraft]) -> Loaded:
-    loaded = Loaded()
-    row_of = {row["order_id"]: row for row in rows}
-    for outcome in verdicts:
-        row, draft = row_of[outcome.order_id], drafts.get(outcome.order_id)
-        for part in (loaded, loaded.of(row["day"])):
-            part.actions[outcome.action.value] += 1
-            for code in (outcome.code, *(flag.code for flag in outcome.flags)):
-                if code:
-                    part.reasons[code] += 1
-            if outcome.state in SOLD:
-                part.by_currency[row["currency"]] += outcome.amount_total
-            if draft is not None and outcome.action is not Action.REFUSED:
-                part.regimes[f"{draft.regime} {draft.tax_country}".strip()] += 1
-                part.rounded += bool(outcome.rounding)
-                part.tax_differs += draft.expected_tax not in (None, outcome.amount_tax)
-    return loaded

@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ...core.errors import PermanentError
 from ...core.urls import order_page
 from ...domain.sales.completeness import SOLD
@@ -28,15 +30,19 @@ _WRITTEN = frozenset((Action.CREATED, Action.CONFIRMED, Action.CHANGED))
 STAYS = frozenset((Action.UNCHANGED, Action.FLAGGED, Action.REFUSED))
 
 
-def release(odoo: OdooClient, work: Sorted) -> None:
-    """Release held deliveries of orders that are loaded next, because Odoo would otherwise put additional units into a
-    second delivery."""
+def choose_due(work: Sorted) -> set[int]:
+    """The orders that are loaded next and whose deliveries are held."""
     due = {row["order_id"] for row in work.load}
-    ids = {
+    return {
         odoo_id for order_id, odoo_id in work.odoo_ids.items()
         if order_id in due and HOLDS & work.notes.get(order_id, {}).keys()
     }  # fmt: skip
-    _hold_and_release(odoo, set(), ids)
+
+
+def release(odoo: OdooClient, due: set[int]) -> None:
+    """Release held deliveries of orders that are loaded next, because Odoo would otherwise put additional units into a
+    second delivery."""
+    _hold_and_release(odoo, set(), due)
 
 
 def choose_holds(rules: SaleRules) -> frozenset[str]:
@@ -44,11 +50,25 @@ def choose_holds(rules: SaleRules) -> frozenset[str]:
     return (LOST if rules.on_payment_lost == "block" else frozenset()) | {HELD}
 
 
-def mark(odoo: OdooClient, work: Sorted, holding: frozenset[str]) -> None:
-    """Make the marks in Odoo agree with the verdicts. An order goes on without its marks where Odoo refuses them.
-    holding: the flags that hold deliveries."""
-    orders: dict[int, tuple[Flag, ...]] = {}
-    hold, free = set[int](), set[int]()
+class Marks(msgspec.Struct):
+    """Sale orders by what their marks need. show: the flags that each shall have; hold, free: whose deliveries are held
+    or released."""
+
+    show: dict[int, tuple[Flag, ...]]
+    hold: set[int]
+    free: set[int]
+
+    def __bool__(self) -> bool:
+        return bool(self.show or self.moved)
+
+    @property
+    def moved(self) -> set[int]:
+        return self.hold | self.free
+
+
+def choose_marks(work: Sorted, holding: frozenset[str]) -> Marks:
+    """What makes the marks in Odoo agree with the verdicts. holding: the flags that hold deliveries."""
+    marks = Marks({}, set(), set())
     loaded = {row["order_id"] for row in work.load}
     for order_id, outcome in work.verdicts.items():
         before = work.notes.get(order_id, {})
@@ -56,15 +76,20 @@ def mark(odoo: OdooClient, work: Sorted, holding: frozenset[str]) -> None:
             continue
         now = flags_after(outcome, before)
         if now.keys() != before.keys() or (now and outcome.action in _WRITTEN):
-            orders[outcome.odoo_id] = tuple(now.values())
+            marks.show[outcome.odoo_id] = tuple(now.values())
         holds, held = holding & now.keys(), order_id not in loaded and holding & before.keys()
         if holds and not held and outcome.state in SOLD:
-            hold.add(outcome.odoo_id)
+            marks.hold.add(outcome.odoo_id)
         # An order under review that is not paid any more stays held, whatever `on_payment_lost` says.
         if HOLDS & before.keys() and not HOLDS & now.keys() and order_id not in loaded:
-            free.add(outcome.odoo_id)
-    _hold_and_release(odoo, hold, free)
-    show(odoo, orders)
+            marks.free.add(outcome.odoo_id)
+    return marks
+
+
+def mark(odoo: OdooClient, work: Sorted, marks: Marks) -> None:
+    """Write the marks. An order goes on without them where Odoo refuses them."""
+    _hold_and_release(odoo, marks.hold, marks.free)
+    show(odoo, marks.show)
     if odoo.settings.page_links:
         _link_pages(odoo, work)
 

@@ -6,6 +6,7 @@ name or rule. Calls that write are never repeated here: their caller has to deal
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from ...core.errors import CommerceError, ProtocolError, SettingsError, Transien
 from ...core.instruments import REAL, Instruments
 from ...core.legible import one_word
 from ...domain.keys import key
+from .errors import Busy
 from .settings import OdooSettings
 
 READS = frozenset(
@@ -56,6 +58,18 @@ class Who(msgspec.Struct, frozen=True):
         return {"allowed_company_ids": list(dict.fromkeys((self.company_id, *self.companies)))}
 
 
+class Collisions:
+    """How often Odoo gave a call up because another transaction had the same records. Threads may share it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._guard = threading.Lock()
+
+    def add(self) -> None:
+        with self._guard:
+            self.count += 1
+
+
 class OdooClient(Protocol):
     """Calls of public methods, with named arguments, one transaction each.
 
@@ -63,6 +77,7 @@ class OdooClient(Protocol):
     """
 
     settings: OdooSettings
+    collisions: Collisions  # of this client, and of those of other companies that were made from it
 
     @property
     def who(self) -> Who:
@@ -100,12 +115,14 @@ class Client:
     """
 
     def __init__(
-        self, settings: OdooSettings, transport: Transport, instruments: Instruments, where: str = "odoo.company"
-    ) -> None:
+        self, settings: OdooSettings, transport: Transport, instruments: Instruments, where: str = "odoo.company",
+        collisions: Collisions | None = None,
+    ) -> None:  # fmt: skip
         self.settings, self._where = settings, where
         self._instruments = instruments
         self._transport = transport
         self._who: Who | None = None
+        self.collisions = collisions or Collisions()
 
     @property
     def who(self) -> Who:
@@ -120,7 +137,8 @@ class Client:
         return self._call_once(model, method, ids, named)
 
     def in_company(self, name: str, where: str) -> Client:
-        return Client(msgspec.structs.replace(self.settings, company=name), self._transport, self._instruments, where)
+        settings = msgspec.structs.replace(self.settings, company=name)
+        return Client(settings, self._transport, self._instruments, where, self.collisions)
 
     def version(self) -> str:
         version = self._transport.version()
@@ -137,7 +155,9 @@ class Client:
         for pause in (*RETRY_PAUSE_SECONDS, None):
             try:
                 return self._transport.call(model, method, ids, dict(named))
-            except TransientError:
+            except TransientError as error:
+                if isinstance(error, Busy):
+                    self.collisions.add()
                 if method not in READS or pause is None:
                     raise
                 self.wait(pause)

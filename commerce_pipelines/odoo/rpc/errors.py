@@ -29,6 +29,13 @@ class OdooRefusal(PermanentError):
         self.what = what
 
 
+class Busy(TransientError):
+    """Another transaction had the same records, and Odoo's own five repetitions did not help."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"Odoo was busy with the same records in {where}.")
+
+
 _REFUSALS = ("UserError", "ValidationError", "MissingError", "RedirectWarning")
 _IN_DATABASE = ("UniqueViolation", "NotNullViolation", "ForeignKeyViolation", "CheckViolation", "IntegrityError")
 _BUSY = "could not serialize access"
@@ -111,7 +118,7 @@ def from_answer(name: str, message: str, *, where: str, user: str, database: str
             f"Odoo refuses {user} {what}. Give the user the groups that docs/run-for-real.md lists.", words=words
         )
     if is_busy(message):
-        return TransientError(f"Odoo was busy with the same records in {where}.")
+        return Busy(where)
     if kind in _REFUSALS or kind in _IN_DATABASE:
         return refusal(where, kind, message)
     if "does not exist" in message and "database" in message:

@@ -20,7 +20,7 @@ import msgspec
 from ...core.errors import ProtocolError, TransientError
 from ...domain.sales.draft import MODULE
 from .client import OdooClient
-from .errors import OdooRefusal, is_busy, refusal_of_load
+from .errors import Busy, OdooRefusal, is_busy, refusal_of_load
 
 K = TypeVar("K", bound=Hashable)
 Row = Sequence[str]
@@ -246,7 +246,8 @@ def _load_distinct(
                 continue
             messages = [message for message in answer["messages"] if message.get("type") == "error"]
             if any(is_busy(str(message.get("message"))) for message in messages):
-                raise TransientError(f"Odoo was busy with the same records in {model}.load.")
+                client.collisions.add()
+                raise Busy(f"{model}.load")
             errors = [(message.get("record"), refusal_of_load(model, message)) for message in messages]
         except TransientError:
             attempt += 1

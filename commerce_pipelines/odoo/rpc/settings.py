@@ -13,6 +13,8 @@ from ...core import urls
 from ...core.errors import SettingsError
 from ...core.section import Secret, Section
 
+MOST_WRITERS = 8
+
 
 class OdooSettings(Section, kw_only=True, frozen=True):
     """One Odoo 19 database, and the user that the pipelines log in as, who does nothing else."""
@@ -27,6 +29,8 @@ class OdooSettings(Section, kw_only=True, frozen=True):
     # Orders per call and transaction, which takes seconds: choose fewer for a slow Odoo, or where warehouse workers
     # often wait for Odoo. More than 100 may exceed Odoo's own time limits.
     batch: int = 100
+    # Writers of orders at a time: no more than Odoo has workers. Products and buyers are divided among them.
+    writers: int = 1
     chatter: bool = False  # True: Odoo also writes its creation notes and field history (a third slower)
     # How an order's flags show on the order; activity: tags as well.
     flags: Literal["none", "tag", "activity"] = "activity"
@@ -46,6 +50,8 @@ class OdooSettings(Section, kw_only=True, frozen=True):
                 mistakes.append(f"odoo.{key} is empty; see commerce.example.yaml for what it means.")
         if not 1 <= self.batch <= 100:
             mistakes.append("odoo.batch must be between 1 and 100: Odoo ends a call after two minutes.")
+        if not 1 <= self.writers <= MOST_WRITERS:
+            mistakes.append(f"odoo.writers must be between 1 and {MOST_WRITERS}, and no more than Odoo has workers.")
         if not 1 <= self.timeout_seconds <= 3600:
             mistakes.append("odoo.timeout_seconds must be between 1 and 3600.")
         if mistakes:

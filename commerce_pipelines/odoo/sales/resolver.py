@@ -7,6 +7,7 @@ What belongs here: gathering names over all drafts, answering per draft. What do
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 
 from ...core.errors import RecordError
@@ -28,7 +29,8 @@ from .rows import Fields, Resolved
 
 
 class Resolver:
-    """The names of all drafts of one load. dry: nothing is created; what would be created has the id 0."""
+    """The names of all drafts of one load. Threads may share it: one of them creates what is missing. dry: nothing is
+    created; what would be created has the id 0."""
 
     def __init__(
         self, client: OdooClient, settings: OdooSettings, drafts: Sequence[SaleDraft], taxes: Sequence[TaxMapping],
@@ -43,6 +45,7 @@ class Resolver:
         records = records_of(client, _list_external_ids(drafts))
         create = settings.create_missing
         self._dry = dry
+        self._turn = threading.RLock()
         self._names = Names(client, self.company, {
             "team": {draft.team for draft in drafts if draft.team},
             "warehouse": {draft.warehouse for draft in drafts if draft.warehouse} if self.fields.warehouse else (),
@@ -61,6 +64,10 @@ class Resolver:
 
     def resolve(self, draft: SaleDraft) -> Resolved:
         """Raises RecordError where a name has no record."""
+        with self._turn:
+            return self._resolve(draft)
+
+    def _resolve(self, draft: SaleDraft) -> Resolved:
         if draft.carrier and not self.fields.carrier:
             raise RecordError(
                 "unknown_carrier",
@@ -90,6 +97,10 @@ class Resolver:
         """The records that a confirmed order needs: those of these lines, and the fiscal position if the regime
         changed. Its other names are not looked up, so that a renamed team does not refuse an order that already has
         it."""
+        with self._turn:
+            return self._resolve_part(draft, lines)
+
+    def _resolve_part(self, draft: SaleDraft, lines: Sequence[DraftLine]) -> Resolved:
         then = draft.before
         position_id = -1
         if then and (then.regime, then.tax_country, then.fiscal_position) != (
@@ -116,11 +127,13 @@ class Resolver:
         }
 
     def service(self, kind: LineKind) -> int:
-        return self._services.product(kind)
+        with self._turn:
+            return self._services.product(kind)
 
     def rounding_tax(self, key: TaxKey) -> int:
         """The tax on which a rounding difference of this tax is booked, 0 if there is none and none may be created."""
-        return self._taxes.rounding(key)
+        with self._turn:
+            return self._taxes.rounding(key)
 
     def step(self, currency: str) -> int:
         """The smallest amount of a currency that Odoo has, in minor units."""

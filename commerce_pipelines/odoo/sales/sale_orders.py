@@ -33,17 +33,32 @@ def load_sales(
     CredentialError when the user lacks a right; finished work stays, and the next call continues from there.
     """
     wanted = _keep_newest(drafts)
-    if not wanted:
-        return
-    resolver = Resolver(client, settings, wanted, taxes)
-    partners = Partners(client, resolver.company, resolver.countries)
-    for start in range(0, len(wanted), settings.batch):
-        batch = Batch(client, resolver, wanted[start : start + settings.batch])
-        batch.judge()
-        batch.carry_out(partners)
-        yield from batch.outcomes()
-        if on_batch:
-            on_batch(len(batch.items))
+    if wanted:
+        yield from SalesLoad(client, settings, wanted, taxes).load(wanted, on_batch)
+
+
+class SalesLoad:
+    """What `load_sales` looks up once, so that its drafts can be loaded in parts. Threads may load parts at once that
+    share no order and no buyer (domain/sales/sharing.py)."""
+
+    def __init__(
+        self, client: OdooClient, settings: OdooSettings, drafts: Sequence[SaleDraft], taxes: tuple[TaxMapping, ...]
+    ) -> None:  # fmt: skip
+        self._client, self._size = client, settings.batch
+        self._resolver = Resolver(client, settings, drafts, taxes)
+        self._partners = Partners(client, self._resolver.company, self._resolver.countries)
+
+    def load(
+        self, drafts: Sequence[SaleDraft], on_batch: Callable[[int], None] | None = None
+    ) -> Iterator[SaleOutcome]:  # fmt: skip
+        """As `load_sales`, for distinct orders among those drafts."""
+        for start in range(0, len(drafts), self._size):
+            batch = Batch(self._client, self._resolver, drafts[start : start + self._size])
+            batch.judge()
+            batch.carry_out(self._partners)
+            yield from batch.outcomes()
+            if on_batch:
+                on_batch(len(batch.items))
 
 
 def preview_sales(
@@ -67,4 +82,4 @@ def _keep_newest(drafts: Sequence[SaleDraft]) -> list[SaleDraft]:
     return list({(draft.channel, draft.order_id): draft for draft in drafts}.values())
 
 
-__all__ = ["cancel_sales", "load_sales", "preview_sales", "sale_totals"]
+__all__ = ["SalesLoad", "cancel_sales", "load_sales", "preview_sales", "sale_totals"]

@@ -117,8 +117,9 @@ class Warehouse:
                 self._return_connection(connection)
 
     @contextmanager
-    def lock(self, name: str, wait: bool) -> Iterator[bool]:
+    def lock(self, name: str, wait: bool, shared: bool = False) -> Iterator[bool]:
         """An advisory lock on `name` among all processes of this database, released even if this process is killed.
+        shared: beside others that share it; who wants it alone waits for them, and those that come after it wait too.
 
         Yields whether the lock is held: always True with `wait`. Uses a connection of its own, so that it blocks no
         transaction. The lock is free when the block ends: closing the connection alone frees it some time later.
@@ -129,7 +130,7 @@ class Warehouse:
             with closing(self.connect()) as connection:
                 connection.autocommit = True
                 with connection.cursor() as cursor:
-                    verb = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+                    verb = ("pg_advisory_lock" if wait else "pg_try_advisory_lock") + ("_shared" if shared else "")
                     cursor.execute(f"SELECT {verb}(%s)", (lock_number(name),))
                     row = cursor.fetchone()
                 held = wait or bool(row and row[0])
@@ -137,7 +138,7 @@ class Warehouse:
                     yield held
                 finally:
                     if held:
-                        _release_lock(connection, name)
+                        _release_lock(connection)
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             raise translate_error(error) from None
 
@@ -273,12 +274,12 @@ def listed(texts: Iterable[str]) -> str:
     return msgspec.json.encode(list(map(storable, texts))).decode()
 
 
-def _release_lock(connection: Connection, name: str) -> None:
-    """Give the lock back; a connection that is lost has lost it already."""
+def _release_lock(connection: Connection) -> None:
+    """Give back the only lock of a connection; a connection that is lost has lost it already."""
     import psycopg2
 
     with suppress(psycopg2.Error), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", (lock_number(name),))
+        cursor.execute("SELECT pg_advisory_unlock_all()")
 
 
 def _abandon(connection: Connection) -> None:

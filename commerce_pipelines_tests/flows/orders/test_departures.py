@@ -11,7 +11,7 @@ import pytest
 
 from commerce_pipelines.domain.inbound.ledger import Balance, Event, Ledger, LedgerEvent
 from commerce_pipelines.domain.orders.order import Address, FulfilledBy, Order, Shipped
-from commerce_pipelines.flows.orders import load as loading
+from commerce_pipelines.flows.orders import in_parts
 from commerce_pipelines.flows.orders.departures import ask_again
 from commerce_pipelines.warehouse.inbound.ledger import replace_ledger
 from commerce_pipelines_tests.doubles.lane import MUG, PAPER, Lane, later, line, numbered, waiting
@@ -178,7 +178,7 @@ def test_a_run_that_dies_while_it_loads_decides_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(loading, "keep_customers", die)
+        patch.setattr(in_parts, "keep_customers", die)
         with pytest.raises(KeyboardInterrupt):
             lane.run()
     assert len(lane.sales(order_id)) == 1
