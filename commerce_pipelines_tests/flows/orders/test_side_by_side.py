@@ -121,16 +121,13 @@ def test_orders_of_one_product_are_never_written_at_once(
 def run_beside(lane: Lane, other: Lane, watched: list[Watch]) -> bool:
     """Run both, the other one while the first writes; returns whether the other one had to wait until its end."""
     order: list[str] = []
-    inside = threading.local()
 
     def note(drafts: Sequence[Any]) -> None:
-        name = drafts[0].channel
-        if name == lane.name and not getattr(inside, "met", False):
-            inside.met = True
-            second = pool.submit(other.run)
-            waits.append(second)
-            settle(second)
-        order.append(name)
+        if not waits:
+            waits.append(pool.submit(other.run))
+            settle(waits[0])
+            blocked.append(not waits[0].done())
+        order.append(drafts[0].channel)
 
     def settle(second: Any) -> None:
         """Until the other run is at its end or waits for us."""
@@ -138,13 +135,13 @@ def run_beside(lane: Lane, other: Lane, watched: list[Watch]) -> bool:
             pass
 
     waits: list[Any] = []
+    blocked: list[bool] = []
     with ThreadPoolExecutor(1) as pool:
         watched.append(note)
         lane.run()
-        for second in waits:
-            second.result()
+        waits[0].result()
     watched.clear()
-    return order[0] == lane.name
+    return blocked[0] and order[0] == lane.name
 
 
 def test_two_channels_write_at_once_what_they_do_not_share(

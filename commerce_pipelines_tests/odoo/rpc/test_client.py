@@ -17,7 +17,7 @@ from commerce_pipelines.odoo.readiness import offers, verify_names, verify_right
 from commerce_pipelines.odoo.reference.products import find_products
 from commerce_pipelines.odoo.rpc import errors
 from commerce_pipelines.odoo.rpc.errors import OdooRefusal
-from commerce_pipelines.odoo.rpc.load import load_records, xid
+from commerce_pipelines.odoo.rpc.load import load_records, read_ids, xid
 from commerce_pipelines_tests.doubles.odoo import World
 from commerce_pipelines_tests.odoo.conftest import Connect
 from commerce_pipelines_tests.odoo.sales.test_changes import kit_of
@@ -63,14 +63,43 @@ def test_reads_are_repeated_and_writes_are_not(world: World) -> None:
         world.client.call("res.partner", "create", vals_list=[{"name": "Once"}])
 
 
+def test_collisions_are_repeated_and_counted(world: World) -> None:
+    """Whether load() reports one in its messages or Odoo as an error of the call; lost answers are none."""
+    busy, place = "could not serialize access due to concurrent update", {"where": "m.f", "user": "u", "database": "x"}
+    inner, answers = world.transport.inner.call, [
+        {"ids": False, "messages": [{"type": "error", "message": busy}]},
+        errors.from_answer("psycopg2.errors.SerializationFailure", busy, **place),
+        errors.from_answer("psycopg2.errors.DeadlockDetected", "deadlock detected", **place),
+        TransientError("the answer was lost"),
+    ]  # fmt: skip
+
+    def collide(model: str, method: str, ids: object, named: dict[str, object]) -> object:
+        if method != "load" or not answers:
+            return inner(model, method, ids, named)
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    world.transport.inner.call = collide
+    try:
+        name = f"collided_{secrets.token_hex(4)}"
+        ids, refused = load_records(world.client, "res.partner", ["id", "name"], {1: [[xid(name), "Ada"]]})
+    finally:
+        world.transport.inner.call = inner
+    assert (len(ids), refused, answers) == (1, {}, [])
+    assert world.client.collisions.count == 3
+    assert read_ids(world.client, "res.partner", [name]) == {name: ids[1]}
+
+
 @pytest.mark.parametrize(
     ("name", "message", "expected"),
     [
         ("odoo.exceptions.AccessDenied", "Access Denied", CredentialError),
         ("odoo.exceptions.AccessError", "You are not allowed to modify x", CredentialError),
         ("odoo.exceptions.ValidationError", "Tax names must be unique!", OdooRefusal),
-        ("psycopg2.errors.SerializationFailure", "could not serialize access due to concurrent update", TransientError),
-        ("odoo.exceptions.ValidationError", "could not serialize access due to concurrent update", TransientError),
+        ("psycopg2.errors.SerializationFailure", "could not serialize access due to concurrent update", errors.Busy),
+        ("odoo.exceptions.ValidationError", "could not serialize access due to concurrent update", errors.Busy),
         ("psycopg2.errors.UniqueViolation", "duplicate key value", OdooRefusal),
         ("psycopg2.OperationalError", 'database "x" does not exist', SettingsError),
         ("psycopg2.OperationalError", "server closed the connection unexpectedly", TransientError),
