@@ -23,6 +23,7 @@ BENCHMARKS = (
     "extract", "completeness", "money", "stock_decide", "stock_calls", "deliveries", "stock_read", "backfill_twice",
     "pace", "live", "backfill_time", "receiver", "stock_change", "delivery_told", "order_hint", "erase",
     "erase_partners", "rehearsal", "ledger", "inbound_plan", "content", "odoo_load", "credit_notes", "writers",
+    "writers_killed",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""writers_cpu, writers_throughput, writers_wrong: several writers of orders into one real Odoo 19.
+"""writers_cpu, writers_throughput: several writers of orders into one real Odoo 19.
 
 **What is compared.** One writer and several, by what a run does with its drafts (`flows/orders/in_parts.py`), behind
 the same locks in PostgreSQL: two-line orders, three in five of new customers, whose products are shared by few
@@ -8,8 +8,6 @@ the same locks in PostgreSQL: two-line orders, three in five of new customers, w
   writer's. Client and our own PostgreSQL do not count.
 - `writers_throughput`: orders per second with two writers, beside one's, on disjoint work. Two cores bear no more
   writers than two; the note names the machine.
-- `writers_wrong`: orders that are not in Odoo exactly once, confirmed and of their total, and buyers with two contacts,
-  after four channels were loaded at once by processes of two writers each that are killed again and again.
 
 **Why it is fair.** All turns use one server and one database, whose orders become more; the numbers of writers take
 turns. Caches are warm. Each figure is the mean of all turns of a kind.
@@ -20,12 +18,10 @@ Needs what odoo_load.py needs, of an Odoo on this machine with three workers or 
 from __future__ import annotations
 
 import os
-import random
 import re
 import secrets
-import signal
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +35,6 @@ from commerce_pipelines.flows.odoo_writer import odoo_writers
 from commerce_pipelines.flows.orders.in_parts import load_drafts
 from commerce_pipelines.odoo.rpc.client import Client
 from commerce_pipelines.odoo.rpc.settings import OdooSettings
-from commerce_pipelines.odoo.sales.sale_orders import sale_totals
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import Settings, parse
 
@@ -48,11 +43,9 @@ from .figures import Figure
 from .odoo_orders import World
 from .odoo_server import connected
 
-ORDERS, ROUNDS, KILLED = 300, 3, 3_000
+ORDERS, ROUNDS = 240, 3
 GROUPS, PRODUCTS = 24, 10  # disjoint work: orders of one group share ten products, those of two groups none
 CHANNELS = ("bench", "bench_two", "bench_three", "bench_four")
-KILL_SECONDS = (4.0, 15.0)
-MOST_FAILURES = 20
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -81,25 +74,28 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
     with server() as database:
         url = database.fresh()
         tell("products and customers are created")
-        apart = [World(client, secrets.token_hex(4), PRODUCTS, 6) for _ in range(GROUPS)]
-        together = [World(client, secrets.token_hex(4), 4 * PRODUCTS, 60)]
+        apart, together = make_worlds(client)
         turns: dict[tuple[str, int], list[Turn]] = defaultdict(list)
         count = max(int(ORDERS * size), 8)
-        take_turn(url, odoo, 1, _draw(apart, 8))
+        take_turn(url, odoo, 1, draw(apart, 8))
         for number in range(ROUNDS):
             for writers in (1, 2, 3):
                 for kind, worlds in (("disjoint", apart), ("shared", together)):
                     if kind == "disjoint" or number == 0:
                         tell(f"round {number + 1} of {ROUNDS}: {count} orders, {kind}, {writers} writers")
-                        turns[kind, writers].append(take_turn(url, odoo, writers, _draw(worlds, count)))
-        figures = _build_figures(turns)
-        tell("killed again and again")
-        return [*figures, _build_wrong(url, client, odoo, [*apart, *together], max(int(KILLED * size), 8), tell)]
+                        turns[kind, writers].append(take_turn(url, odoo, writers, draw(worlds, count)))
+        return _build_figures(turns)
+
+
+def make_worlds(client: Client) -> tuple[list[World], list[World]]:
+    """(worlds for disjoint work, the one for shared work)."""
+    apart = [World(client, secrets.token_hex(4), PRODUCTS, 6) for _ in range(GROUPS)]
+    return apart, [World(client, secrets.token_hex(4), 4 * PRODUCTS, 60)]
 
 
 def take_turn(url: str, odoo: OdooSettings, writers: int, drafts: Sequence[SaleDraft]) -> Turn:
     """Load these drafts with so many writers. Each must become a confirmed order."""
-    with _open(url, odoo, writers) as connections, odoo_writers(connections, CHANNELS[0]) as turns:
+    with open_doors(url, odoo, writers) as connections, odoo_writers(connections, CHANNELS[0]) as turns:
         before, started = read_cpu(odoo), time.perf_counter()
         outcomes = list(load_drafts(turns, connections, CHANNELS[0], drafts, {}, None))
         seconds, cpu = time.perf_counter() - started, read_cpu(odoo) - before
@@ -125,14 +121,14 @@ def read_cpu(odoo: OdooSettings) -> float:
     return seconds
 
 
-def _draw(worlds: Sequence[World], count: int) -> list[SaleDraft]:
+def draw(worlds: Sequence[World], count: int) -> list[SaleDraft]:
     """New orders, of each world in turn."""
     of_world = [world.drafts(world.orders(-(-count // len(worlds)))) for world in worlds]
     return [draft for drafts in zip(*of_world, strict=True) for draft in drafts][:count]
 
 
 @contextmanager
-def _open(url: str, odoo: OdooSettings, writers: int) -> Iterator[Connections]:
+def open_doors(url: str, odoo: OdooSettings, writers: int) -> Iterator[Connections]:
     """Doors of a process of its own."""
     environ = {"COMMERCE_DATABASE_URL": url, "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
     connections = open_connections(
@@ -181,85 +177,3 @@ def _build_figures(turns: dict[tuple[str, int], list[Turn]]) -> list[Figure]:
             baseline=rate["disjoint", 1], target=1.6, note=machine,
         ),
     ]  # fmt: skip
-
-
-def _build_wrong(
-    url: str, client: Client, odoo: OdooSettings, worlds: Sequence[World], count: int, tell: Callable[[str], None]
-) -> Figure:
-    """Four channels at once, whose orders share products and buyers, each by a process that is killed."""
-    drafts = _share_buyers(_draw(worlds, count))
-    of_channel = {
-        name: [msgspec.structs.replace(draft, channel=name) for draft in drafts[at :: len(CHANNELS)]]
-        for at, name in enumerate(CHANNELS)
-    }
-    chance, kills, failures = random.Random(count), 0, 0
-    at_work = {name: _fork(url, odoo, name, of_channel[name]) for name in CHANNELS}
-    strike = time.monotonic() + chance.uniform(*KILL_SECONDS)
-    while at_work:
-        time.sleep(0.2)
-        for name, process in list(at_work.items()):
-            ended, status = os.waitpid(process, os.WNOHANG)
-            if ended and os.waitstatus_to_exitcode(status) == 0:
-                del at_work[name]
-            elif ended:
-                failures += os.waitstatus_to_exitcode(status) > 0
-                assert failures < MOST_FAILURES, "the processes fail by themselves"
-                at_work[name] = _fork(url, odoo, name, of_channel[name])
-        if at_work and time.monotonic() >= strike:
-            os.kill(at_work[chance.choice(sorted(at_work))], signal.SIGKILL)
-            kills += 1
-            strike = time.monotonic() + chance.uniform(*KILL_SECONDS)
-            tell(f"{kills} processes killed, {len(at_work)} channels at work")
-    wrong, doubled = _count_wrong(client, drafts), _count_doubled(client, drafts)
-    return Figure(
-        name="writers_wrong", value=wrong + doubled, unit="orders and buyers", baseline=count, target=0,
-        judged="value", at="most", note=f"{wrong} orders and {doubled} buyers, after {kills} kills",
-    )  # fmt: skip
-
-
-def _share_buyers(drafts: list[SaleDraft]) -> list[SaleDraft]:
-    """The drafts; every third has the buyer of the one before, whose channel is another, and who is known by nothing
-    but the e-mail address."""
-    for at in range(1, len(drafts), 3):
-        buyer, place = drafts[at - 1].buyer, drafts[at - 1].shipping
-        drafts[at] = msgspec.structs.replace(drafts[at], buyer=buyer, shipping=place, subject=secrets.token_hex(16))
-    return drafts
-
-
-def _fork(url: str, odoo: OdooSettings, name: str, drafts: Sequence[SaleDraft]) -> int:
-    """A process that loads these drafts; its id."""
-    process = os.fork()
-    if process:
-        return process
-    code = 1
-    try:
-        with _open(url, odoo, 2) as connections, odoo_writers(connections, name) as turns:
-            there = sale_totals(turns.client, name, [draft.order_id for draft in drafts])
-            odoo_ids = {order_id: sale.odoo_id for order_id, sale in there.items()}
-            left = [draft for draft in drafts if draft.order_id not in there or there[draft.order_id].state != "sale"]
-            outcomes = list(load_drafts(turns, connections, name, left, odoo_ids, None))
-        code = int(any(outcome.state != "sale" for outcome in outcomes))
-    finally:
-        os._exit(code)
-
-
-def _count_wrong(client: Client, drafts: Sequence[SaleDraft]) -> int:
-    rows: list[Any] = client.call(
-        "sale.order", "search_read", domain=[["client_order_ref", "in", [draft.number for draft in drafts]]],
-        fields=["client_order_ref", "state", "amount_total", "picking_ids"], load=None,
-    )  # fmt: skip
-    there: dict[str, list[Any]] = defaultdict(list)
-    for row in rows:
-        there[row["client_order_ref"]].append((row["state"], round(row["amount_total"] * 100), len(row["picking_ids"])))
-    return sum(there[draft.number] != [("sale", draft.total, 1)] for draft in drafts)
-
-
-def _count_doubled(client: Client, drafts: Sequence[SaleDraft]) -> int:
-    """Buyers with two contacts."""
-    emails = sorted({draft.buyer.email for draft in drafts})
-    rows: list[Any] = client.call(
-        "res.partner", "search_read", domain=[["email_normalized", "in", emails], ["parent_id", "=", False]],
-        fields=["email_normalized"], load=None,
-    )  # fmt: skip
-    times = Counter(row["email_normalized"] for row in rows)
-    return sum(times[email] != 1 for email in emails)

@@ -91,7 +91,7 @@ def test_without_an_odoo_its_benchmarks_are_skipped_with_a_sentence(
 def test_every_benchmark_is_in_the_list() -> None:
     of_minutes = {
         *("credit_notes", "delivery_told", "odoo_load", "order_hint", "receiver", "stock_change", "stock_read"),
-        "writers",
+        *("writers", "writers_killed"),
     }  # fmt: skip
     assert PROMISED.keys() | of_minutes == set(BENCHMARKS)
 
