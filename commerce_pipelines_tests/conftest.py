@@ -94,8 +94,8 @@ def warehouse(database: str) -> Iterator[Warehouse]:
             " AND relname NOT IN ('alembic_version', 'audit')"  # nobody empties the audit
             " ORDER BY relname = 'zstd_dictionaries'"  # referenced by the landing
         )
-        for (table,) in cursor.fetchall():
-            cursor.execute(f"DELETE FROM commerce.{table}")
+        # In one message: a message for each table takes twice as long.
+        cursor.execute("; ".join(f"DELETE FROM commerce.{table}" for (table,) in cursor.fetchall()))
     yield warehouse
     warehouse.close()
 
