@@ -1,7 +1,7 @@
 """What a marketplace can do about the content of listings: a capability (capabilities.py) with a module of its own.
 
-What belongs here: that protocol, an answer to a change, listings as they are right before they are written. What does
-not: its shapes (domain/content/), the marketplaces' calls.
+What belongs here: that protocol, an answer to a change, what an error means for a change, listings as they are right
+before they are written. What does not: its shapes (domain/content/), the marketplaces' calls.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
-from ..core.errors import CommerceError, ProtocolError, RateLimited, TransientError
+from ..core.errors import (
+    CommerceError,
+    CredentialError,
+    PermanentError,
+    RateLimited,
+    SettingsError,
+    TransientError,
+    UnknownOutcome,
+)
 from ..domain.content.fields import Limit
 from ..domain.content.listings import (
     GONE,
@@ -24,7 +32,9 @@ from ..domain.content.listings import (
 
 # Seconds after which a reading is too old to write by: what somebody changes on the channel since then is overwritten.
 MOST_AGE = 10.0
-MOST_FAILED = 3  # readings at which a channel may fail; after one more, no failure counts as that of a group alone
+MOST_FAILED = 3  # calls in a row at which a channel may fail; with one more, the channel itself counts as failing
+STOPS = (CredentialError, SettingsError, RateLimited)  # errors that are about every change
+FAILED = "failed"  # the code of an outcome that an error has
 Failed = dict[str, CommerceError]
 Read = Callable[[Sequence[ShownListing], Failed], Iterable[ShownListing]]
 
@@ -82,6 +92,48 @@ def build_outcome(change: SentChange, status: Any, code: str, message: str, **mo
     return ContentOutcome(key=change.key, status=status, code=code, message=message[:300], **more)
 
 
+def build_failed(change: SentChange, error: CommerceError) -> ContentOutcome:
+    """The outcome of a change that an error kept from being made: the next run tries again, unless trying again changes
+    nothing."""
+    status = "refused" if type(error) is PermanentError else "unknown"
+    return build_outcome(change, status, FAILED, str(error), words=error.words)
+
+
+def attempt(changes: Sequence[SentChange], outcomes: Iterable[ContentOutcome]) -> Iterator[ContentOutcome]:
+    """The outcomes; an error is the outcome of every change that has none yet. Raises what is about every change."""
+    return Attempts().make("", changes, outcomes)
+
+
+class Attempts:
+    """Changes that are made group by group: what fails for one group is that group's alone. More than MOST_FAILED
+    groups in a row that get no answer mean that the channel cannot be reached, which is raised."""
+
+    def __init__(self) -> None:
+        self._lost: set[str] = set()
+
+    def make(
+        self, group: str, changes: Sequence[SentChange], outcomes: Iterable[ContentOutcome]
+    ) -> Iterator[ContentOutcome]:
+        """The outcomes of some changes of a group; an error is the outcome of every one that has none yet. Raises what
+        is about every change."""
+        done: set[str] = set()
+        try:
+            for outcome in outcomes:
+                done.add(outcome.key)
+                yield outcome
+            self._lost.clear()
+        except STOPS:
+            raise
+        except (TransientError, UnknownOutcome) as error:
+            self._lost.add(group)
+            if len(self._lost) > MOST_FAILED:
+                raise TransientError(str(error), words=error.words) from None
+            yield from (build_failed(change, error) for change in changes if change.key not in done)
+        except PermanentError as error:
+            self._lost.clear()
+            yield from (build_failed(change, error) for change in changes if change.key not in done)
+
+
 class FreshListings:
     """Listings as they were at most MOST_AGE seconds ago, for a run that writes one after another: they are read many
     at once. Where a group's reading is too old to write by, that group and those after it are read again.
@@ -101,16 +153,19 @@ class FreshListings:
         self._read_at: dict[str, float] = {}
         self._shown: dict[str, ShownListing] = {}
         self._failed: Failed = {}
-        self._failures = 0
+        self._alone: set[str] = set()  # groups of readings that failed: which of them is to blame is seen one by one
+        self._failures = 0  # in a row
 
     def show(self, group: str) -> Mapping[str, ShownListing]:
         """The listings of a group by their keys, without those that are gone. Raises the error of a reading that failed
-        for it, TransientError or ProtocolError; that reading is not made again. After more than MOST_FAILED of them
-        the error is raised for each group that is read."""
+        for it; that reading is not made again. After more than MOST_FAILED of them in a row nothing is read any more:
+        the error is raised for every group that would have to be."""
         is_old = group not in self._read_at or self._clock() - self._read_at[group] >= MOST_AGE
+        if is_old:
+            self._read_at.pop(group, None)
         if is_old and group not in self._failed:
             self._read_from(group)
-        if group in self._failed:
+        if group in self._failed and group not in self._read_at:
             raise self._failed[group]
         keys = [listing.key for listing in self._groups[group]]
         return {key: self._shown[key] for key in keys if key in self._shown}
@@ -122,10 +177,15 @@ class FreshListings:
     def judge(
         self, group: str, change: SentChange, *, field_there: str = "", may_be_there: bool = True
     ) -> ContentOutcome | None:
-        """The outcome of a change that is not to be made any more, None for one that is. field_there: the key in
-        `reference` without which the listing does not have the field. may_be_there: whether a field that shows the text
-        already needs no call. Raises as `show`."""
-        shown = self.show(group).get(change.listing.key)
+        """The outcome of a change that is not to be made any more, or whose listing cannot be read; None for one that
+        is to be made. field_there: the key in `reference` without which the listing does not have the field.
+        may_be_there: whether a field that shows the text already needs no call. Raises what is about every change."""
+        try:
+            shown = self.show(group).get(change.listing.key)
+        except STOPS:
+            raise
+        except (TransientError, PermanentError) as error:
+            return build_failed(change, error)
         if shown is None or (field_there and field_there not in shown.reference):
             return build_outcome(change, "refused", GONE, f"{self._channel} does not show this listing any more.")
         if may_be_there and show_field(shown, change.field) == change.after:
@@ -136,22 +196,37 @@ class FreshListings:
         return None
 
     def _read_from(self, group: str) -> None:
+        """Read a group and those after it; each of them alone where that fails."""
         place = self._places[group]
-        some = [name for name in self._order[place : place + self._at_once] if name not in self._failed]
+        after = [] if group in self._alone else self._order[place + 1 : place + self._at_once]
+        some = [group, *(name for name in after if name not in self._failed and name not in self._alone)]
         listings = [listing for name in some for listing in self._groups[name]]
         failed: Failed = {}
         try:
             now = {listing.key: listing for listing in self._read(listings, failed)}
-        except RateLimited:
+        except STOPS:
             raise
-        except (TransientError, ProtocolError) as error:
-            self._failures += len(failed)
-            now, failed = {}, dict.fromkeys(some, error)
-        self._failures += len(set(map(id, failed.values())))
-        if self._failures > MOST_FAILED:
-            raise next(iter(failed.values()))
+        except (TransientError, PermanentError) as error:
+            self._note_failure(error)
+            self._alone.update(some)
+            if self._failures > MOST_FAILED or len(some) == 1:
+                self._failed.setdefault(group, error)
+            else:
+                self._read_from(group)
+            return
         for listing in listings:
             self._shown.pop(listing.key, None)
         self._shown |= now
-        self._read_at |= dict.fromkeys(some, self._clock())
+        self._read_at |= dict.fromkeys((name for name in some if name not in failed), self._clock())
         self._failed |= failed
+        if len(failed) < len(some):
+            self._failures = 0
+            return
+        for reason in failed.values():
+            self._note_failure(reason)
+
+    def _note_failure(self, error: CommerceError) -> None:
+        """One more reading that failed; with too many in a row, every group that is not read yet has failed."""
+        self._failures += 1
+        if self._failures > MOST_FAILED:
+            self._failed = dict.fromkeys(self._order, error) | self._failed

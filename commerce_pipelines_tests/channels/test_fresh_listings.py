@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from commerce_pipelines.channels.product_content import MOST_AGE, MOST_FAILED, Failed, FreshListings
-from commerce_pipelines.core.errors import PermanentError, ProtocolError, RateLimited, TransientError
+from commerce_pipelines.core.errors import (
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    RateLimited,
+    SettingsError,
+    TransientError,
+)
 from commerce_pipelines.domain.content.listings import ShownListing
 
 AT_ONCE = 2
@@ -67,35 +74,48 @@ def test_what_is_gone_by_then_is_not_shown_any_more() -> None:
     assert (fresh.show(KEYS[1]), fresh.find(KEYS[1])) == ({}, None)
 
 
-@pytest.mark.parametrize("error", [TransientError("busy"), ProtocolError("no JSON")])
-def test_a_reading_that_fails_is_the_error_of_its_own_listings_alone(error: Exception) -> None:
+@pytest.mark.parametrize("error", [TransientError("busy"), ProtocolError("no JSON"), PermanentError("never")])
+def test_of_a_reading_that_fails_each_is_read_alone_and_the_one_to_blame_waits(error: Exception) -> None:
     shop = Shop(bad={KEYS[0]: error})
     fresh = shop.open()
-    for key in KEYS[:2]:
+    for _ in range(2):
         with pytest.raises(type(error)):
-            fresh.show(key)
+            fresh.show(KEYS[0])
         shop.passed += MOST_AGE  # the channel was asked again and again
+    assert fresh.show(KEYS[1])
     assert fresh.show(KEYS[2])
-    assert shop.asked == [KEYS[:2], KEYS[2:4]]
+    assert shop.asked == [KEYS[:2], KEYS[:1], KEYS[1:2], KEYS[2:4]]
 
 
-def test_with_too_many_that_fail_it_is_the_channel_itself() -> None:
-    shop = Shop(bad=dict.fromkeys(KEYS, TransientError("busy")))
+def test_some_that_fail_among_others_never_stop_the_others() -> None:
+    shop = Shop(bad=dict.fromkeys(KEYS[::2], TransientError("busy")))
     fresh = shop.open()
-    for key in KEYS[: AT_ONCE * MOST_FAILED]:
+    for bad, good in zip(KEYS[::2], KEYS[1::2], strict=True):
+        with pytest.raises(TransientError):
+            fresh.show(bad)
+        assert fresh.show(good)
+
+
+def test_with_too_many_in_a_row_it_is_the_channel_itself_which_is_not_asked_any_more() -> None:
+    shop = Shop()
+    fresh = shop.open()
+    assert fresh.show(KEYS[0])
+    shop.bad = dict.fromkeys(KEYS, TransientError("busy"))
+    for key in KEYS[2:]:
         with pytest.raises(TransientError):
             fresh.show(key)
+    assert len(shop.asked) == 1 + MOST_FAILED + 1
+    assert fresh.show(KEYS[0])  # which was read a moment ago
+    shop.passed = MOST_AGE
     with pytest.raises(TransientError):
-        fresh.show(KEYS[AT_ONCE * MOST_FAILED])
-    assert len(shop.asked) == MOST_FAILED + 1
-    with pytest.raises(TransientError):  # nothing is kept of it
-        fresh.show(KEYS[AT_ONCE * MOST_FAILED])
-    assert len(shop.asked) == MOST_FAILED + 2
+        fresh.show(KEYS[0])
+    assert len(shop.asked) == 1 + MOST_FAILED + 1
 
 
-@pytest.mark.parametrize("error", [RateLimited("later", wait=1.0), PermanentError("never")])
+@pytest.mark.parametrize("error", [RateLimited("later", wait=1.0), CredentialError("who"), SettingsError("where")])
 def test_what_stops_everything_is_raised_at_once(error: Exception) -> None:
     shop = Shop(bad={KEYS[0]: error})
     fresh = shop.open()
-    with pytest.raises(type(error)):
-        fresh.show(KEYS[0])
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            fresh.show(KEYS[0])

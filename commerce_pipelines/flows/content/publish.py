@@ -202,11 +202,11 @@ def _send(
 
     wishes = build_wishes(due)
     with connections.warehouse.transaction() as connection:
-        pending = {
-            row.effect.key: digest(row.effect.body)
-            for row in effects.unsettled(connection, name, Kind.CONTENT) if row.effect.status is Status.PENDING
-        }  # fmt: skip
+        unsettled = [row.effect for row in effects.unsettled(connection, name, Kind.CONTENT)]
+        pending = {effect.key: digest(effect.body) for effect in unsettled if effect.status is Status.PENDING}
         wishes = [wish for wish in wishes if pending.get(wish.key) != digest(wish.body)]
+        failed = {effect.key for effect in unsettled if effect.status is Status.UNKNOWN}
+        wishes.sort(key=lambda wish: wish.key in failed)  # so that what fails in every run holds up no other
         wanted = {wish.key: digest(wish.body) for wish in wishes}
         unwanted = [
             effect.key for effect in effects.sendable(connection, name, Kind.CONTENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -214,3 +215,46 @@ def test_a_run_decides_each_listing_once_and_again_only_what_it_told(
     merchant.edit(KETTLE, name="Kettle B")
     take_products(merchant.connections, SHOP)  # another process may have read Odoo meanwhile
     assert dict(publish(merchant.connections, SHOP, run_id="run").outcomes) == {"accepted": 1}
+
+
+def test_a_product_that_the_shop_always_fails_at_holds_up_no_other_and_goes_last(open_shop: Any) -> None:
+    merchant: Merchant = open_shop(f"approve: false, {BOLD}")
+    merchant.run()
+    merchant.edit(KETTLE, name="Kettle A")
+    merchant.edit(MUG, name="Mug A")
+    poison = merchant.product(KETTLE)["id"].encode()
+
+    def fails(call: Call) -> bool:
+        return b"mutation UpdateProduct" in call.body and poison in call.body
+
+    merchant.shop.faults.append(Fault(match=fails, times=999, status=500))
+    assert dict(merchant.run().outcomes) == {"accepted": 1, "unknown": 1}
+    assert merchant.product(MUG)["title"] == "Mug A"
+    merchant.edit(MUG, name="Mug B")
+    seen = len(merchant.shop.calls)
+    assert dict(merchant.run().outcomes) == {"accepted": 1, "unknown": 1}
+    updates = [call.body for call in merchant.shop.calls[seen:] if b"mutation UpdateProduct" in call.body]
+    assert b"Mug B" in updates[0]
+    merchant.shop.faults.clear()
+    assert dict(merchant.run().outcomes) == {"accepted": 1}
+    assert merchant.product(KETTLE)["title"] == "Kettle A"
+
+
+def test_a_product_that_cannot_be_read_is_not_called_gone(open_shop: Any) -> None:
+    merchant: Merchant = open_shop(f"approve: false, {BOLD}")
+    merchant.run()
+    merchant.edit(KETTLE, name="Kettle A")
+    merchant.edit(MUG, name="Mug A")
+    poison = merchant.product(KETTLE)
+
+    def spoil(body: bytes) -> bytes:
+        answer = json.loads(body)
+        for node in answer["data"]["nodes"]:
+            if node["id"] == poison["id"]:
+                node["title"] = 7
+        return json.dumps(answer).encode()
+
+    fault = Fault(match=lambda call: b"SomeProductContents" in call.body, times=999, after=True, change=spoil)
+    merchant.shop.faults.append(fault)
+    assert dict(merchant.run().outcomes) == {"accepted": 1, "unknown": 1}
+    assert merchant.waits() == {}

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import CredentialError, PermanentError
+from ....core.errors import PermanentError, TransientError
 from ....core.legible import decode_as
 from ....domain.content.fields import Limit
+from ...product_content import STOPS
 from ..api.api import Api, decode
 from ..api.documents import contents, fetch
 from ..api.payloads import Document
@@ -36,9 +37,9 @@ class ProductTypes:
         if product_type not in self._limits:
             try:
                 self._limits[product_type] = limits_of(self._read_schema(product_type, place).properties)
-            except CredentialError:
+            except STOPS:
                 raise
-            except PermanentError:
+            except (TransientError, PermanentError):  # which would hold up every listing, of other types too
                 self._limits[product_type] = GENERAL
         return self._limits[product_type]
 

@@ -205,15 +205,16 @@ def build_bullets_patch(text: str, place: str, tag: str, others: str) -> dict[st
 
 
 def _find_others(item: Item, place: str, tag: str) -> str:
-    """The bullet points of a marketplace in other languages, as JSON; '' for none."""
+    """The bullet points of a marketplace in other languages, as JSON; '' for none. One that names no marketplace is
+    shown in this one too (`_show`), and named when it is sent along."""
     raw = item.attributes.get(ATTRIBUTES[BULLETS])
     try:
         entries = decode_json(_RAW, raw) if raw is not None else []
     except (msgspec.DecodeError, UnicodeDecodeError):
         entries = []
     kept = [
-        entry for entry in entries
-        if entry.get("marketplace_id") == place and entry.get("language_tag", tag) not in (tag, "")
+        {**entry, "marketplace_id": place} for entry in entries
+        if (entry.get("marketplace_id") or place) == place and (entry.get("language_tag") or tag) != tag
     ]  # fmt: skip
     return msgspec.json.encode(kept).decode() if kept else ""
 

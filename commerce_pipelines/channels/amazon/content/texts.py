@@ -28,15 +28,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import (
-    CredentialError,
-    PermanentError,
-    ProtocolError,
-    RateLimited,
-    RecordError,
-    SettingsError,
-    TransientError,
-)
+from ....core.errors import PermanentError, ProtocolError, RecordError, SettingsError, TransientError
 from ....core.legible import decode_json, one_word
 from ....core.words import Words
 from ....domain.content.fields import BULLETS, IMAGES, PRICE, Limit, base_of
@@ -49,7 +41,7 @@ from ....domain.content.listings import (
 )
 from ...http.call import MOST_CODES
 from ...http.session import Repeat, Response
-from ...product_content import Content, FreshListings, build_outcome
+from ...product_content import STOPS, Attempts, Content, Failed, FreshListings, build_outcome
 from ..api.api import MEANINGS, Api, decode, errors, items_path
 from ..api.payloads import Issue, ItemSearchResults, Submission
 from .definitions import ProductTypes
@@ -124,36 +116,48 @@ class AmazonContent(Content):
             raise TransientError(f"Amazon counts {total} listings and showed {len(seen)}; they are read again later.")
 
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
-        """A SKU with a comma cannot be named in a search: commas divide it. So it is read by itself."""
+        """Those that cannot be read are left out, as those that are gone are."""
+        return self._read_now(listings, {})
+
+    def _read_now(self, listings: Sequence[ShownListing], failed: Failed) -> Iterator[ShownListing]:
+        """failed: takes the error of each that Amazon does not show so that it can be read, and holds up no other.
+
+        What a search does not show, or not so that it can be read, is read by itself: only then a listing is known to
+        be gone. A SKU with a comma cannot be named in a search, because commas divide it."""
         skus = [listing.key for listing in listings if "," not in listing.key]
+        alone = [listing.key for listing in listings if "," in listing.key]
         for start in range(0, len(skus), PAGE_SIZE):
             wanted = skus[start : start + PAGE_SIZE]
             answer = self._search({"identifiersType": "SKU", "identifiers": ",".join(wanted)})
-            yield from self._build_listings([item for item in _read_items(answer) if item.sku in wanted])
-        for sku in (listing.key for listing in listings if "," in listing.key):
-            yield from self._build_listings(self._read_alone(sku))
+            items = [item for item in _read_items(answer) if item.sku in wanted]
+            yield from self._build_listings(items)
+            alone += sorted(set(wanted) - {item.sku for item in items})
+        for sku in alone:
+            try:
+                yield from self._build_listings(self._read_alone(sku))
+            except STOPS:
+                raise
+            except PermanentError as error:
+                failed[sku] = error
 
     def _read_alone(self, sku: str) -> list[Item]:
-        """None where Amazon does not show it, or not so that it can be read: it holds up no other."""
+        """Nothing where Amazon says that it has no such listing. Raises ProtocolError for what cannot be read."""
         query = {"marketplaceIds": ",".join(self._marketplaces()), "includedData": INCLUDED}
-        try:
-            answer = self._api.call(
-                "getListingsItem", f"{items_path(self._api)}/{quote(sku, safe='')}", query, ok=(200, 404)
-            )
-            return [decode_json(_ITEM, answer.body)] if answer.status == 200 else []
-        except (CredentialError, ProtocolError):
-            raise
-        except (PermanentError, msgspec.DecodeError, UnicodeDecodeError):
+        path = f"{items_path(self._api)}/{quote(sku, safe='')}"
+        answer = self._api.call("getListingsItem", path, query, ok=(200, 404))
+        if answer.status == 404:
+            check_gone(answer)
             return []
+        return [decode(answer, Item)]
 
     def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_sku: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_sku[change.listing.key].append(change)
         groups = {sku: [own[0].listing] for sku, own in by_sku.items()}
-        fresh = FreshListings("Amazon", lambda some, _: self.reread(some), self._api.clock, groups, PAGE_SIZE)
+        fresh, attempts = FreshListings("Amazon", self._read_now, self._api.clock, groups, PAGE_SIZE), Attempts()
         for sku, own in by_sku.items():
-            yield from self._change_listing(sku, own, fresh, pictures)
+            yield from attempts.make(sku, own, self._change_listing(sku, own, fresh, pictures))
 
     def _change_listing(
         self, sku: str, changes: Sequence[SentChange], fresh: FreshListings, pictures: PictureSource
@@ -161,7 +165,7 @@ class AmazonContent(Content):
         """The changes of one SKU: a preview and a patch for each marketplace that any of them is about."""
         due: dict[tuple[str, str, str], list[Ready]] = defaultdict(list)
         for change in changes:
-            ready: Ready | ContentOutcome | None = _judge(change, fresh)
+            ready: Ready | ContentOutcome | None = fresh.judge(sku, change, field_there=f"at/{change.field}")
             shown = fresh.find(sku)
             if shown is not None and ready is None:
                 ready = self._make_ready(change, shown, pictures)
@@ -208,7 +212,11 @@ class AmazonContent(Content):
             body = _build_body(product_type, changes)
             issues = _list_issues(self._patch(sku, place, body, preview=True), "VALID")
             if issues is None:
-                moved = {ready.change.key: outcome for ready in changes if (outcome := _judge(ready.change, fresh))}
+                moved = {
+                    ready.change.key: outcome
+                    for ready in changes
+                    if (outcome := fresh.judge(sku, ready.change, field_there=f"at/{ready.change.field}"))
+                }
                 yield from moved.values()
                 changes = [_update(ready, fresh.find(sku)) for ready in changes if ready.change.key not in moved]
                 if not changes:
@@ -287,14 +295,11 @@ def _read_items(answer: ItemSearchResults) -> list[Item]:
     return items
 
 
-def _judge(change: SentChange, fresh: FreshListings) -> ContentOutcome | None:
-    """Right before a call: the outcome of a change that is not to be made any more, or whose listing cannot be read."""
-    try:
-        return fresh.judge(change.listing.key, change, field_there=f"at/{change.field}")
-    except RateLimited:
-        raise
-    except (TransientError, ProtocolError) as error:
-        return build_outcome(change, "unknown", "failed", str(error), words=error.words)
+def check_gone(answer: Response) -> None:
+    """Raises ProtocolError for an answer 404 by which Amazon does not say that there is no such listing: anything
+    between may answer so."""
+    if not any(error.code.replace("_", "").upper() == "NOTFOUND" for error in errors(answer)):
+        raise ProtocolError(f"{answer.operation} was answered 404, and not by Amazon's own words.")
 
 
 def _build_text_patch(change: SentChange, now: ShownListing) -> dict[str, object]:
@@ -318,6 +323,7 @@ def _build_body(product_type: str, changes: Sequence[Ready]) -> dict[str, object
 def _list_issues(answer: Response, well: str) -> list[Issue] | None:
     """Why Amazon does not take a patch; None where it does. A warning is no reason."""
     if answer.status == 404:
+        check_gone(answer)
         return [Issue(code=GONE)]
     if answer.status != 200:
         return [Issue(code=error.code, message=error.message) for error in errors(answer)] or [Issue(code="INVALID")]

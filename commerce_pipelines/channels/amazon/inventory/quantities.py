@@ -32,6 +32,8 @@ from ....core.errors import (
     CredentialError,
     PermanentError,
     ProtocolError,
+    RateLimited,
+    SettingsError,
     TransientError,
     UnknownOutcome,
 )
@@ -50,6 +52,7 @@ from .payloads import FeedIssue, FeedReport
 
 KIND = "JSON_LISTINGS_FEED"
 MOST_PATCHES, MOST_FEED_MESSAGES = 20, 25_000
+MOST_LOST = 3  # patches in a row without an answer
 CONTENT_TYPE = "application/json; charset=UTF-8"
 LOOK_PAUSE_SECONDS = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks at a feed; the last pause repeats
 FEED_WAIT_SECONDS = 600.0
@@ -129,34 +132,41 @@ def feed(pushes: Sequence[Push], seller_id: str) -> dict[str, Any]:
 
 
 def _patch_listings(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
-    """One call for each push. Two failed calls in a row mean that Amazon cannot be reached, which is raised."""
-    lost = False
+    """One call for each push; what fails for one is that one's alone. More than MOST_LOST in a row that get no answer
+    mean that Amazon cannot be reached, which is raised."""
+    lost = 0
     for wanted in pushes:
-        path = f"{items_path(api)}/{quote(wanted.listing.sku, safe='')}"
         try:
-            answer = api.send(
-                "PATCH",
-                "patchListingsItem",
-                path,
-                patch(wanted),
-                repeat=Repeat.STATE,
-                params={"marketplaceIds": place, "issueLocale": "en_US"},
-                ok=(200, 400, 404),
-            )
+            yield _patch_listing(api, wanted, place)
+            lost = 0
+        except (CredentialError, SettingsError, RateLimited):
+            raise
         except TransientError as error:
-            if lost:
+            lost += 1
+            if lost > MOST_LOST:
                 raise
-            lost = True
             yield _build_outcome(wanted, "failed", "unreachable", error)
-            continue
-        lost = False
-        if answer.status == 200:
-            submission = decode(answer, Submission)
-            accepted = submission.status == "ACCEPTED"
-            yield _build_outcome(wanted, "accepted") if accepted else _refuse_for_issues(wanted, submission.issues)
-        else:
-            problems = errors(answer)
-            yield _refuse_for_issues(wanted, [Issue(code=error.code, message=error.message) for error in problems])
+        except PermanentError as error:
+            lost = 0
+            yield _build_outcome(wanted, "failed", "unreadable", error)
+
+
+def _patch_listing(api: Api, push: Push, place: str) -> PushOutcome:
+    answer = api.send(
+        "PATCH",
+        "patchListingsItem",
+        f"{items_path(api)}/{quote(push.listing.sku, safe='')}",
+        patch(push),
+        repeat=Repeat.STATE,
+        params={"marketplaceIds": place, "issueLocale": "en_US"},
+        ok=(200, 400, 404),
+    )
+    if answer.status == 200:
+        submission = decode(answer, Submission)
+        accepted = submission.status == "ACCEPTED"
+        return _build_outcome(push, "accepted") if accepted else _refuse_for_issues(push, submission.issues)
+    problems = errors(answer)
+    return _refuse_for_issues(push, [Issue(code=error.code, message=error.message) for error in problems])
 
 
 def _submit_feed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:

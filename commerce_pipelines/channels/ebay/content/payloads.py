@@ -69,6 +69,8 @@ class SellerList(_Element):
 class OneItem(_Element):
     """The answer to GetItem."""
 
+    Ack: str = ""
+    Errors: list[Error] = []
     Item: list[dict[str, Any]] = []
 
 
@@ -105,6 +107,7 @@ class AspectsItem(msgspec.Struct, rename="camel"):
 
 class ItemAnswer(msgspec.Struct, rename="camel"):
     status_code: int = 0
+    sku: str = ""
     inventory_item: msgspec.Raw = msgspec.Raw(b"")
 
 

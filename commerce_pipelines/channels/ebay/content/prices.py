@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ....core.errors import CredentialError, PermanentError, RateLimited, TransientError
+from ....core.errors import PermanentError, TransientError
 from ....core.legible import one_word
 from ....core.words import Words
 from ....domain.content.listings import ContentOutcome, SentChange
 from ....domain.content.pricelists import read_amount
 from ...http.session import Repeat
 from ...http.throttle import BucketStore, Priority
-from ...product_content import FreshListings, build_outcome
+from ...product_content import STOPS, FreshListings, attempt, build_failed, build_outcome
 from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import MEANINGS, Account, is_passing
@@ -27,7 +27,7 @@ from ..api.revisions import count_again, may_revise
 from ..api.xml import Money
 from . import managed as inventory
 from .payloads import BulkAnswer, StatusRevised
-from .revising import attempt, build_failed, find_item, list_due, mark_ended
+from .revising import find_item, list_due, mark_ended
 
 STATUSES_A_CALL = 4  # InventoryStatus containers in one call
 BULK = "/sell/inventory/v1/bulk_update_price_quantity"
@@ -42,7 +42,7 @@ def revise_prices(
     for change in changes:
         try:
             outcome = _revise_if_managed(account, buckets, change, fresh)
-        except (CredentialError, RateLimited):
+        except STOPS:
             raise
         except (TransientError, PermanentError) as error:
             outcome = build_failed(change, error)

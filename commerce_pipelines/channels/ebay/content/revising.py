@@ -18,11 +18,8 @@ from typing import Any
 import msgspec
 
 from ....core.errors import (
-    CommerceError,
-    CredentialError,
     PermanentError,
     ProtocolError,
-    RateLimited,
     RecordError,
     TransientError,
 )
@@ -33,7 +30,7 @@ from ....domain.content.fields import DESCRIPTION, IMAGES, SPECIFICS, TITLE
 from ....domain.content.listings import GONE, ContentOutcome, PictureSource, SentChange, ShownListing
 from ...http.session import Repeat, Response
 from ...http.throttle import BucketStore, Priority
-from ...product_content import FreshListings, build_outcome
+from ...product_content import STOPS, FreshListings, build_outcome
 from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import MEANINGS, Account, is_passing
@@ -74,12 +71,7 @@ def list_due(
     listings."""
     due = []
     for change in changes:
-        try:
-            outcome = fresh.judge(find_item(change.listing), change, may_be_there=change.field != IMAGES)
-        except RateLimited:
-            raise
-        except (TransientError, ProtocolError) as error:
-            outcome = build_failed(change, error)
+        outcome = fresh.judge(find_item(change.listing), change, may_be_there=change.field != IMAGES)
         if outcome is None:
             due.append(change)
         else:
@@ -164,25 +156,6 @@ def _drop_moved(
     return left
 
 
-def build_failed(change: SentChange, error: CommerceError) -> ContentOutcome:
-    """The outcome of a change that an error kept from being made."""
-    status = "refused" if type(error) is PermanentError else "unknown"
-    return build_outcome(change, status, "failed", str(error), words=error.words)
-
-
-def attempt(changes: Sequence[SentChange], outcomes: Iterator[ContentOutcome]) -> Iterator[ContentOutcome]:
-    """The outcomes; an error is the outcome of every change that has none yet. Raises what stops all listings."""
-    done: set[str] = set()
-    try:
-        for outcome in outcomes:
-            done.add(outcome.key)
-            yield outcome
-    except (CredentialError, RateLimited):
-        raise
-    except (TransientError, PermanentError) as error:
-        yield from (build_failed(change, error) for change in changes if change.key not in done)
-
-
 def divide(fields: Sequence[str]) -> list[list[str]]:
     """The fields of each call for a listing of the Inventory API: those of the item, then those of the offer."""
     of_item = [field for field in fields if field != DESCRIPTION]
@@ -209,7 +182,7 @@ def _make_ready(
         return Ready(change, arrange(account, change, addresses, source))
     except RecordError as error:
         return ContentOutcome(key=change.key, status="stale", code=error.code, message=error.message)
-    except (CredentialError, RateLimited, ProtocolError):
+    except (*STOPS, ProtocolError):
         raise
     except PermanentError as error:
         return build_outcome(change, "refused", "UPLOAD", str(error), words=error.words)

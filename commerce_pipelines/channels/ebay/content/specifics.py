@@ -14,11 +14,13 @@ from typing import Any
 
 import msgspec
 
+from ....core.errors import PermanentError, TransientError
 from ....core.legible import decode_json
 from ....domain.content.entries import write_specifics
 from ....domain.content.fields import SPECIFICS, Limit
 from ....domain.content.listings import ShownListing
 from ...http.session import Repeat
+from ...product_content import MOST_FAILED, STOPS, Failed
 from ..api.account import Account
 from ..api.inventory_items import read_pages
 from .payloads import AspectsItem, ItemsAnswer
@@ -34,17 +36,39 @@ def read_all(account: Account) -> dict[str, str]:
     return dict(_show_items(raw for page in read_pages(account) for raw in page.inventory_items))
 
 
-def read_some(account: Account, skus: Collection[str]) -> dict[str, str]:
-    """As `read_all`, of these SKUs; none for one that eBay does not show."""
+def read_some(account: Account, skus: Collection[str], failed: Failed) -> dict[str, str]:
+    """As `read_all`, of these SKUs; none for one that eBay does not show. failed: takes the error of each SKU that eBay
+    fails to read. Where it fails at several, each is read by itself. Raises what stops all of them."""
     shown: dict[str, str] = {}
-    wanted = sorted(skus)
-    for start in range(0, len(wanted), ITEMS_A_CALL):
-        body = {"requests": [{"sku": sku} for sku in wanted[start : start + ITEMS_A_CALL]]}
-        answer = account.post("bulkGetInventoryItem", BULK, body, repeat=Repeat.STATE, ok=(200, 207))
-        responses = account.decode(answer, ItemsAnswer).responses
-        items = (row.inventory_item for row in responses if row.status_code == 200 and row.inventory_item)
-        shown |= _show_items(items)
+    wanted, lost = sorted(skus), 0
+    groups = [wanted[start : start + ITEMS_A_CALL] for start in range(0, len(wanted), ITEMS_A_CALL)]
+    while groups:
+        group = groups.pop(0)
+        try:
+            shown |= _read_group(account, group, failed)
+            lost = 0
+        except STOPS:
+            raise
+        except (TransientError, PermanentError) as error:
+            lost += 1
+            if lost > MOST_FAILED:
+                raise
+            if len(group) > 1:
+                groups = [*([sku] for sku in group), *groups]
+            else:
+                failed[group[0]] = error
     return shown
+
+
+def _read_group(account: Account, skus: Sequence[str], failed: Failed) -> dict[str, str]:
+    body = {"requests": [{"sku": sku} for sku in skus]}
+    answer = account.post("bulkGetInventoryItem", BULK, body, repeat=Repeat.STATE, ok=(200, 207))
+    responses = account.decode(answer, ItemsAnswer).responses
+    for row in responses:
+        if row.status_code not in (200, 404) and row.sku in skus:
+            kind = TransientError if row.status_code >= 500 else PermanentError
+            failed[row.sku] = kind(f"eBay does not show the item of this listing (status {row.status_code}).")
+    return dict(_show_items(row.inventory_item for row in responses if row.status_code == 200 and row.inventory_item))
 
 
 def add_specifics(listings: Iterable[ShownListing], by_sku: Mapping[str, str]) -> Iterator[ShownListing]:

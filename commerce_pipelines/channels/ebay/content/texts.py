@@ -18,13 +18,12 @@ from typing import Any
 import msgspec
 
 from ....core.errors import (
-    CredentialError,
     PermanentError,
     ProtocolError,
-    RateLimited,
     RecordError,
     TransientError,
 )
+from ....core.legible import one_word
 from ....domain.content.fields import DESCRIPTION, IMAGES, PRICE, SPECIFICS, TITLE, Limit
 from ....domain.content.listings import (
     ContentOutcome,
@@ -35,19 +34,21 @@ from ....domain.content.listings import (
 )
 from ....domain.content.markup import PLAIN_TAGS
 from ....domain.content.pricelists import write_price
+from ...http.call import MOST_CODES
 from ...http.session import Repeat
 from ...http.throttle import BucketStore
-from ...product_content import MOST_FAILED, Content, Failed, FreshListings
+from ...product_content import STOPS, Attempts, Content, Failed, FreshListings
 from ..api import trading_payloads as trading
-from ..api.account import RESTARTS, Account
+from ..api.account import RESTARTS, Account, is_passing
 from .payloads import OneItem, SellerList, ShownItem
 from .pictures import MOST, name_picture
 from .prices import STATUSES_A_CALL, revise_prices
-from .revising import attempt, find_item, revise
+from .revising import ENDED, find_item, revise
 from .specifics import LIMIT as SPECIFICS_LIMIT
 from .specifics import add_specifics, read_all, read_some
 
 PAGE_SIZE = 200
+MOST_LOST = 3  # single listings of one reading at which eBay may fail
 REREAD_AT_ONCE = 25  # listings that are read again in one call, right before they are changed: eBay takes 50 SKUs
 # A fixed-price listing is renewed every month, so each of them ends, as eBay says it, within that time.
 ENDS_WITHIN = timedelta(days=60)
@@ -108,10 +109,17 @@ class EbayContent(Content):
         return self._read_now(listings, None)
 
     def _read_now(self, listings: Sequence[ShownListing], failed: Failed | None) -> Iterator[ShownListing]:
-        """As `_read_items`, with the specifics of those that showed some."""
-        skus = {listing.skus[0] for listing in listings if SPECIFICS in listing.values}
-        shown = self._read_items(listings, failed)
-        return add_specifics(shown, read_some(self._account, skus) if skus else {})
+        """As `_read_items`, with the specifics of those that showed some; a listing whose specifics eBay fails to read
+        counts as one that it fails to read."""
+        owners = {listing.skus[0]: find_item(listing) for listing in listings if SPECIFICS in listing.values}
+        shown = list(self._read_items(listings, failed))
+        unread: Failed = {}
+        specifics = read_some(self._account, owners, unread) if owners else {}
+        for sku, error in unread.items():
+            if failed is None:
+                raise error
+            failed[owners[sku]] = error
+        return add_specifics((row for row in shown if not failed or find_item(row) not in failed), specifics)
 
     def _read_items(self, listings: Sequence[ShownListing], failed: Failed | None) -> Iterator[ShownListing]:
         """failed: takes the error of each item that eBay fails to read; None to raise the first.
@@ -134,13 +142,15 @@ class EbayContent(Content):
                     if shown and is_whole and item.ItemID not in seen:
                         seen.add(item.ItemID)
                         yield from shown
+        lost = 0
         for item_id in [item_id for item_id in keys if item_id not in seen]:
             try:
                 yield from [row for row in self._read_item(item_id) if row.key in keys[item_id]]
-            except RateLimited:
+            except STOPS:
                 raise
-            except (TransientError, ProtocolError) as error:
-                if failed is None or len(failed) >= MOST_FAILED:
+            except (TransientError, PermanentError) as error:
+                lost += isinstance(error, TransientError)
+                if failed is None or lost > MOST_LOST:
                     raise
                 failed[item_id] = error
 
@@ -148,7 +158,7 @@ class EbayContent(Content):
         """The listings with these SKUs that one page shows; none where eBay refuses any of them."""
         try:
             page = self._read_page(1, self._now(), skus)
-        except (CredentialError, ProtocolError):
+        except (*STOPS, ProtocolError):
             raise
         except PermanentError:
             return
@@ -157,18 +167,23 @@ class EbayContent(Content):
                 yield item
 
     def _read_item(self, item_id: str) -> Iterator[ShownListing]:
-        """A listing with its variations; nothing for one that has ended, or is not ours."""
-        try:
-            root = self._account.trading(
-                "GetItem", {"DetailLevel": "ItemReturnDescription", "ItemID": item_id}, repeat=Repeat.STATE
-            )
-        except (CredentialError, ProtocolError):
-            raise
-        except PermanentError:
-            return
-        for item in map(_convert, trading.read_answer(root, OneItem, "GetItem").Item):
-            if item is not None:
-                yield from _build_listings(item)
+        """A listing with its variations; nothing for one that has ended, or is not ours. Raises TransientError and
+        PermanentError for any other failure, and ProtocolError for an answer that cannot be read."""
+        content = {"DetailLevel": "ItemReturnDescription", "ItemID": item_id}
+        root = self._account.trading("GetItem", content, repeat=Repeat.STATE, partial=True)
+        answer = trading.read_answer(root, OneItem, "GetItem")
+        if answer.Ack not in ("Success", "Warning"):
+            codes = {error.ErrorCode for error in answer.Errors}
+            if codes & ENDED:
+                return
+            if any(map(is_passing, answer.Errors)):
+                raise TransientError("eBay failed to read a listing; it will be tried again later.")
+            named = ", ".join(filter(None, map(one_word, sorted(codes)[:MOST_CODES])))
+            raise PermanentError(f"eBay does not show this listing{f' (code {named})' if named else ''}.")
+        item = _convert(answer.Item[0]) if answer.Item else None
+        if item is None:
+            raise ProtocolError("eBay shows this listing in a shape that cannot be read.")
+        yield from _build_listings(item)
 
     def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_item: dict[str, list[SentChange]] = defaultdict(list)
@@ -177,18 +192,23 @@ class EbayContent(Content):
         groups = {item_id: [change.listing for change in own] for item_id, own in by_item.items()}
         fresh = FreshListings("eBay", self._read_now, self._clock, groups, REREAD_AT_ONCE)
         prices: list[SentChange] = []
-        for own in by_item.values():
+        attempts = Attempts()
+        for item_id, own in by_item.items():
             prices += [change for change in own if change.field == PRICE]
             if others := [change for change in own if change.field != PRICE]:
-                yield from attempt(others, revise(self._account, self._buckets, others, fresh, pictures))
+                outcomes = revise(self._account, self._buckets, others, fresh, pictures)
+                yield from attempts.make(item_id, others, outcomes)
             while len(prices) >= STATUSES_A_CALL:  # sent before their reading is too old to write by
-                yield from self._send_prices(prices[:STATUSES_A_CALL], fresh)
+                yield from self._send_prices(prices[:STATUSES_A_CALL], fresh, attempts)
                 prices = prices[STATUSES_A_CALL:]
-        yield from self._send_prices(prices, fresh)
+        yield from self._send_prices(prices, fresh, attempts)
 
-    def _send_prices(self, prices: Sequence[SentChange], fresh: FreshListings) -> Iterator[ContentOutcome]:
+    def _send_prices(
+        self, prices: Sequence[SentChange], fresh: FreshListings, attempts: Attempts
+    ) -> Iterator[ContentOutcome]:
         if prices:
-            yield from attempt(prices, revise_prices(self._account, self._buckets, prices, fresh))
+            outcomes = revise_prices(self._account, self._buckets, prices, fresh)
+            yield from attempts.make(prices[0].listing.key, prices, outcomes)
 
     def _read_page(self, number: int, now: datetime, skus: Sequence[str] = ()) -> SellerList:
         """One page of the listings, of those with these SKUs if any are named."""

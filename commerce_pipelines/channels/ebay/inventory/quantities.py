@@ -15,13 +15,21 @@ and kept with the listing, until eBay refuses a push.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby
 from typing import Any
 
 from msgspec.structs import replace
 
-from ....core.errors import CommerceError, CredentialError, PermanentError, TransientError
+from ....core.errors import (
+    CommerceError,
+    CredentialError,
+    PermanentError,
+    RateLimited,
+    SettingsError,
+    TransientError,
+)
 from ....core.legible import one_word
 from ....core.words import NO_WORDS, Words
 from ....domain.inventory.listings import Push, PushOutcome
@@ -39,6 +47,7 @@ OFFERS_PATH = "/sell/inventory/v1/offer"
 BULK_PATH = "/sell/inventory/v1/bulk_update_price_quantity"
 STATUSES_A_CALL = 4  # InventoryStatus containers in one call
 OFFERS_A_CALL = 25  # offers in one bulkUpdatePriceQuantity
+MOST_LOST = 3  # calls in a row without an answer
 NO_ZERO = "515"  # "The quantity must be a valid number greater than 0"
 NO_ANSWER = ("unanswered", "eBay's answer does not mention this listing.")
 
@@ -72,10 +81,11 @@ class EbayQuantities(Quantities):
         )
 
     def _send_batches(self, batches: Iterable[Batch], send: Send) -> Iterator[PushOutcome]:
-        """Two failed calls in a row mean that eBay cannot be reached, which is raised."""
-        lost = False
-        for batch in batches:
-            batch, stopped = self._count_revisions(batch)
+        """What a call fails at is sent once more, each push alone: what one push is to blame for is that one's alone.
+        More than MOST_LOST calls in a row that get no answer mean that eBay cannot be reached, which is raised."""
+        lost, left = 0, deque(batches)
+        while left:
+            batch, stopped = self._count_revisions(left.popleft())  # a lost call may have been a revision too
             yield from stopped
             if not batch:
                 continue
@@ -84,16 +94,19 @@ class EbayQuantities(Quantities):
                 for outcome in send(batch):
                     open_.pop(outcome.key, None)
                     yield outcome
-                lost = False
-            except CredentialError:
+                lost = 0
+            except (CredentialError, SettingsError, RateLimited):
                 raise
-            except TransientError as error:
-                if lost:
+            except (TransientError, PermanentError) as error:
+                is_lost = isinstance(error, TransientError)
+                lost = lost + 1 if is_lost else 0
+                if lost > MOST_LOST:
                     raise
-                lost = True
-                yield from (_build_outcome(wanted, "failed", "unreachable", error) for wanted in open_.values())
-            except PermanentError as error:
-                yield from (_build_outcome(wanted, "failed", "unreadable", error) for wanted in open_.values())
+                if len(batch) > 1:
+                    left.extendleft([wanted] for wanted in reversed(open_.values()))
+                    continue
+                code = "unreachable" if is_lost else "unreadable"
+                yield from (_build_outcome(wanted, "failed", code, error) for wanted in open_.values())
 
     def _count_revisions(self, batch: Batch) -> tuple[Batch, list[PushOutcome]]:
         """The pushes whose listings may still be revised today, and the outcomes of the others."""

@@ -16,15 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ....core.errors import (
-    CredentialError,
-    PermanentError,
-    ProtocolError,
-    RateLimited,
-    RecordError,
-    TransientError,
-    UnknownOutcome,
-)
+from ....core.errors import ProtocolError, RecordError
 from ....core.legible import decode_json
 from ....core.words import Words
 from ....domain.content.fields import (
@@ -48,7 +40,7 @@ from ....domain.content.listings import (
 )
 from ....domain.content.pricelists import read_amount
 from ...http.session import HttpSession, Repeat
-from ...product_content import Content, FreshListings, build_outcome
+from ...product_content import FAILED, Attempts, Content, Failed, FreshListings, build_outcome
 from ..api.graphql import GraphQL
 from ..api.pages import PageSizes
 from .payloads import (
@@ -112,34 +104,43 @@ class ShopifyContent(Content):
             seen.add(after)
 
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
+        """Those that cannot be read are left out, as those that are gone are."""
+        return self._read_now(listings, {})
+
+    def _read_now(self, listings: Sequence[ShownListing], failed: Failed) -> Iterator[ShownListing]:
+        """failed: takes the error of each product that Shopify shows, and not so that it can be read."""
         wanted = {listing.key for listing in listings}
         ids = list(dict.fromkeys(listing.reference["product_id"] for listing in listings))
         for start in range(0, len(ids), AT_ONCE):
-            variables = {"ids": ids[start : start + AT_ONCE], "variants": MOST_VARIANTS}
-            answer = self._graphql.ask(self._some, variables, SomeAnswer)
-            for raw in answer.nodes:
-                if bytes(raw) != b"null":
-                    read = _read_product(raw, self._locales, answer.shop)
-                    yield from (listing for listing in read if listing.key in wanted)
+            some = ids[start : start + AT_ONCE]
+            answer = self._graphql.ask(self._some, {"ids": some, "variants": MOST_VARIANTS}, SomeAnswer)
+            for gid, raw in zip(some, answer.nodes, strict=False):
+                if bytes(raw) == b"null":
+                    continue
+                read = list(_read_product(raw, self._locales, answer.shop))
+                if not read:
+                    failed[gid] = ProtocolError("Shopify shows this product in a shape that cannot be read.")
+                yield from (listing for listing in read if listing.key in wanted)
 
     def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
         by_product: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_product[change.listing.reference["product_id"]].append(change)
         groups = {gid: [change.listing for change in own] for gid, own in by_product.items()}
-        fresh = FreshListings("Shopify", lambda some, _: self.reread(some), self._clock, groups, AT_ONCE)
+        fresh, attempts = FreshListings("Shopify", self._read_now, self._clock, groups, AT_ONCE), Attempts()
         for gid, own in by_product.items():
-            yield from self._change_product(gid, own, fresh, pictures)
+            for due, outcomes in self._change_product(gid, own, fresh, pictures):
+                yield from attempts.make(gid, due, outcomes) if due else outcomes
 
     def _change_product(
         self, gid: str, changes: Sequence[SentChange], fresh: FreshListings, pictures: PictureSource
-    ) -> Iterator[ContentOutcome]:
-        """The changes of one product; at most one call for what its variants share and one for its variants.
-        Translations come last, because a changed text makes them outdated."""
+    ) -> Iterator[tuple[list[SentChange], Iterator[ContentOutcome]]]:
+        """The changes of one product by calls, each with its outcomes; at most one call for what its variants share and
+        one for its variants. Translations come last, because a changed text makes them outdated."""
         changing = {change.field for change in changes}
         # Judged before its text changes: Shopify shows none of an outdated one afterwards.
         outdated = [change for change in changes if locale_of(change.field) and base_of(change.field) in changing]
-        judged = {change.key: _judge(gid, change, fresh, may_be_there=False) for change in outdated}
+        judged = {change.key: fresh.judge(gid, change, may_be_there=False) for change in outdated}
         calls: list[tuple[Any, list[SentChange]]] = [
             (self._update_product, [change for change in changes if change.field in _OF_PRODUCT]),
             (self._update_variants, [change for change in changes if change.field in OF_VARIANT]),
@@ -147,42 +148,30 @@ class ShopifyContent(Content):
             (partial(self._put_pictures, pictures, fresh), [change for change in changes if change.field == IMAGES]),
         ]
         for call, some in calls:
-            due = []
+            due, settled = [], []
             for change in some:
-                outcome = judged[change.key] if change.key in judged else _judge(gid, change, fresh)
+                outcome = judged[change.key] if change.key in judged else fresh.judge(gid, change)
                 if outcome is None:
                     due.append(change)
                 else:
-                    yield outcome
-            yield from self._attempt(call, gid, due)
+                    settled.append(outcome)
+            yield [], iter(settled)
+            if due:
+                yield due, call(gid, due)
 
     def _put_pictures(
         self, pictures: PictureSource, fresh: FreshListings, gid: str, changes: Sequence[SentChange]
     ) -> Iterator[ContentOutcome]:
         for change in changes:
-            yield self._pictures.place(change, pictures, partial(_judge, gid, change, fresh))
+            yield self._pictures.place(change, pictures, partial(fresh.judge, gid, change))
 
     def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
-        """Only pictures are ever pending."""
+        """Only pictures are ever pending. One that cannot be looked at stays so and holds up no other."""
+        attempts = Attempts()
         for change in changes:
             if change.field == IMAGES and change.reference:
-                yield self._pictures.look(change)
-
-    def _attempt(self, update: Any, gid: str, changes: list[SentChange]) -> Iterator[ContentOutcome]:
-        """The outcomes of one call; its error is an outcome of all its changes."""
-        if not changes:
-            return
-        try:
-            yield from update(gid, changes)
-        except (CredentialError, RateLimited):
-            raise
-        except UnknownOutcome as error:
-            for change in changes:
-                yield build_outcome(change, "unknown", "no_answer", str(error))
-        except PermanentError as error:
-            for change in changes:
-                status = "unknown" if isinstance(error, ProtocolError) else "refused"
-                yield build_outcome(change, status, "refused", str(error), words=error.words)
+                for outcome in attempts.make(change.key, [change], map(self._pictures.look, [change])):
+                    yield msgspec.structs.replace(outcome, status="pending") if outcome.code == FAILED else outcome
 
     def _update_product(self, gid: str, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
         fields = {_OF_PRODUCT[change.field]: change.after for change in changes}
@@ -253,16 +242,6 @@ def _build_variant(gid: str, changes: Sequence[SentChange]) -> dict[str, Any]:
         else:
             item[_OF_VARIANT[change.field]] = change.after or None
     return {**variant, "inventoryItem": item} if item else variant
-
-
-def _judge(gid: str, change: SentChange, fresh: FreshListings, *, may_be_there: bool = True) -> ContentOutcome | None:
-    """Right before a call: the outcome of a change that is not to be made any more, or whose product cannot be read."""
-    try:
-        return fresh.judge(gid, change, may_be_there=may_be_there)
-    except RateLimited:
-        raise
-    except (TransientError, ProtocolError) as error:
-        return build_outcome(change, "unknown", "failed", str(error), words=error.words)
 
 
 def _read_product(raw: msgspec.Raw, locales: Sequence[str], shop: Shop) -> Iterator[ShownListing]:

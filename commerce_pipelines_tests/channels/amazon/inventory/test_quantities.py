@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -94,14 +95,27 @@ class TestPatches:
         assert statuses(push(channel, [Push(listing=bare, quantity=4, token="t")])) == {"accepted"}
         assert amazon.listings.offers["SKU/00000 ä"].quantity == 4
 
-    def test_one_lost_call_is_one_failure_and_two_are_all(self, amazon: Recorded, channel: AmazonChannel) -> None:
+    def test_what_is_lost_for_one_is_its_own_and_four_in_a_row_are_all(
+        self, amazon: Recorded, channel: AmazonChannel
+    ) -> None:
         fill(amazon, 30)
-        wanted = pushes(channel, 3)
-        amazon.faults = [Fault(match="/items/", times=5, status=503)]
-        assert [outcome.status for outcome in push(channel, wanted).values()] == ["failed", "accepted", "accepted"]
+        wanted = pushes(channel, 6)
         amazon.faults = [Fault(match="/items/", times=10, status=503)]
+        outcomes = [outcome.status for outcome in push(channel, wanted).values()]
+        assert outcomes == ["failed"] * 2 + ["accepted"] * 4
+        amazon.faults = [Fault(match="/items/", times=20, status=503)]
         with pytest.raises(TransientError):
             push(channel, wanted)
+
+    @pytest.mark.parametrize("fault", [Fault(body=b"[]", times=99), Fault(status=413, times=99)])
+    def test_an_answer_that_cannot_be_read_fails_its_own_sku(
+        self, amazon: Recorded, channel: AmazonChannel, fault: Fault
+    ) -> None:
+        fill(amazon, 30)
+        wanted = pushes(channel, 3)
+        fault.match = lambda call: call.method == "PATCH" and call.path.endswith(quote(wanted[0].listing.sku, safe=""))
+        amazon.faults = [fault]
+        assert [outcome.status for outcome in push(channel, wanted).values()] == ["failed", "accepted", "accepted"]
 
     def test_a_missing_role_stops_everything(self, amazon: Recorded, channel: AmazonChannel) -> None:
         fill(amazon, 30)

@@ -13,9 +13,9 @@ from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines.channels.ebay.content import texts
 from commerce_pipelines.domain.content.listings import SentChange, ShownListing, Slot
 from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
-from commerce_sandbox.ebay import EbayStandIn
+from commerce_sandbox.ebay import EbayStandIn, selling
 from commerce_sandbox.ebay.listings import Offered
-from commerce_sandbox.server import Call, Fault
+from commerce_sandbox.server import Call, Fault, Reply
 
 from ..account import channel
 from .test_pictures import UPLOADS
@@ -119,7 +119,7 @@ def test_listings_that_are_written_quickly_are_read_once(ebay: EbayStandIn, shop
 def test_some_listings_that_ebay_fails_to_list_hold_up_no_others(
     ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order is always the same: whatever came after them would wait in every run."""
+    """They are read one by one."""
     rows, shown = find_rows(ebay, managed=False)[:6], read(shop)
     monkeypatch.setattr(texts, "REREAD_AT_ONCE", 2)
 
@@ -129,7 +129,26 @@ def test_some_listings_that_ebay_fails_to_list_hold_up_no_others(
     ebay.faults.append(Fault(match=fails, times=99, status=500))
     changes = [change(shown[row.item_id], "title", "Kettle") for row in rows]
     outcomes = [answer.status for answer in shop.content.send(changes, MemoryPictures())]
-    assert outcomes == ["unknown"] * 2 + ["accepted"] * 4
+    assert outcomes == ["accepted"] * 6
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"), [("17", ("refused", "gone")), ("10007", ("unknown", "failed")), ("37", ("refused", "failed"))]
+)
+def test_only_what_ebay_calls_gone_is_gone(
+    ebay: EbayStandIn, shop: EbayChannel, monkeypatch: pytest.MonkeyPatch, code: str, outcome: tuple[str, str]
+) -> None:
+    rows, shown, real = find_rows(ebay, managed=False)[:3], read(shop), selling.get_item
+
+    def fail(offered: Any, request: Any, now: Any) -> Reply:
+        wanted = request.findtext("ItemID") == rows[0].item_id
+        return selling.failure("GetItem", now, code, "No.") if wanted else real(offered, request, now)
+
+    monkeypatch.setattr(selling, "get_item", fail)
+    monkeypatch.setattr(selling, "MOST_SKUS", 0)  # so each is read by itself
+    changes = [change(shown[row.item_id], "title", "Kettle") for row in rows]
+    answers = [(answer.status, answer.code) for answer in shop.content.send(changes, MemoryPictures())]
+    assert answers == [outcome, ("accepted", ""), ("accepted", "")]
 
 
 def test_a_listing_that_ends_while_it_is_revised_is_gone(ebay: EbayStandIn, shop: EbayChannel) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from commerce_pipelines.channels import product_content
 from commerce_pipelines.channels.ebay.channel import EbayChannel
 from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
 from commerce_sandbox.ebay import EbayStandIn
-from commerce_sandbox.server import Fault
+from commerce_sandbox.server import Call, Fault
 
 from ..account import channel
-from .test_moved import change, edit_at, is_write
+from .test_moved import change, edit_at, find_rows, is_write
 from .test_texts import first, read, send, writes
 
 OWNED = {"enabled": True, "owned": ["title", "specifics"]}
@@ -99,3 +100,28 @@ def test_a_listing_whose_item_cannot_be_read_is_not_written(ebay: EbayStandIn, s
     changes = [change(listing, "specifics", "Farbe: Blau")]
     assert [answer.status for answer in shop.content.send(changes, MemoryPictures())] == ["unknown"]
     assert not any(map(is_write, ebay.calls))
+
+
+@pytest.mark.parametrize("by_item", [False, True])
+def test_an_item_that_ebay_always_fails_to_read_holds_up_no_other(
+    ebay: EbayStandIn, shop: EbayChannel, by_item: bool
+) -> None:
+    """by_item: eBay answers for all of them and says which of them it failed at."""
+    rows, shown = find_rows(ebay, managed=True)[:3], read(shop)
+    sku = rows[0].sku
+
+    def mark(body: bytes) -> bytes:
+        answer = json.loads(body)
+        rows = [{"sku": sku, "statusCode": 500} if row["sku"] == sku else row for row in answer["responses"]]
+        return json.dumps({"responses": rows}).encode()
+
+    def is_reading(call: Call) -> bool:
+        return "bulk_get" in call.path and json.dumps(sku).encode() in call.body
+
+    ebay.faults.append(
+        Fault(match=is_reading, times=99, after=True, change=mark) if by_item
+        else Fault(match=is_reading, times=99, status=500)
+    )  # fmt: skip
+    changes = [change(shown[row.item_id], "specifics", "Farbe: Blau") for row in rows]
+    outcomes = [answer.status for answer in shop.content.send(changes, MemoryPictures())]
+    assert outcomes == ["unknown", "accepted", "accepted"]

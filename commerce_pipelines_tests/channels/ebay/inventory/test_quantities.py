@@ -250,18 +250,36 @@ def test_stock_divided_among_locations_keeps_its_division(ebay: EbayStandIn, sho
     assert body == {"requests": [{"offers": [{"offerId": ebay.listings[0].offer_id, "availableQuantity": 3}]}]}
 
 
-def test_a_call_that_is_lost_fails_its_own_listings_and_two_in_a_row_stop_everything(
+def test_what_a_lost_call_told_is_told_one_by_one_and_four_in_a_row_stop_everything(
     ebay: EbayStandIn, shop: EbayChannel
 ) -> None:
     classic = [listing for listing in read(shop).values() if listing.reference["api"] == "trading"][:12]
     ebay.faults.append(Fault(match=TRADING, times=5, status=503))
     results = outcomes(shop, pushes(classic, 1))
-    assert Counter(outcome.status for outcome in results.values()) == {"failed": 4, "accepted": 8}
+    assert Counter(outcome.status for outcome in results.values()) == {"accepted": 12}
     ebay.faults.append(Fault(match=TRADING, times=99, drop=True))
     sent = shop.quantities.push(pushes(classic, 2))
-    assert [next(sent).status for _ in range(4)] == ["failed"] * 4
+    assert [next(sent).status for _ in range(2)] == ["failed"] * 2
     with pytest.raises(TransientError):
         next(sent)
+
+
+@pytest.mark.parametrize("api", ["trading", "inventory"])
+def test_a_listing_that_every_call_fails_at_takes_no_other_with_it(
+    ebay: EbayStandIn, shop: EbayChannel, api: str
+) -> None:
+    """Those of its call would wait in every run."""
+    some = [listing for listing in read(shop).values() if listing.reference["api"] == api and listing.sku][:6]
+    poison = min(some, key=lambda listing: (listing.reference["item_id"], listing.sku))
+    path = TRADING if api == "trading" else BULK
+    named = poison.reference["item_id"] if api == "trading" else poison.sku
+
+    def is_named(call: Call) -> bool:
+        return path in call.path and named.encode() in call.body
+
+    ebay.faults.append(Fault(match=is_named, times=999, status=500))
+    results = outcomes(shop, pushes(some, 1))
+    assert {key for key, outcome in results.items() if outcome.status != "accepted"} == {poison.key}
 
 
 def test_an_answer_that_leaves_a_listing_out_is_no_success(ebay: EbayStandIn, shop: EbayChannel) -> None:
