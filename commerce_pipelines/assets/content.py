@@ -20,6 +20,7 @@ from .chart import bars
 from .common import NIGHTLY, RETRY, build_table, counts, failures, labels
 
 if TYPE_CHECKING:
+    from ..flows.content.new_listings import Created, Planned
     from ..flows.content.publish import Compared, Published
     from ..flows.content.side_by_side import Pictures, Seen
 
@@ -30,6 +31,7 @@ ROWS_SHOWN = 100  # rows in metadata
 PICTURES_SHOWN = 20  # listings of which pictures are drawn
 SPECIAL = re.compile(r"[^\w .,:;+/-]+")  # what means something in Markdown
 LONGEST_TEXT = 160  # characters of a text in a table
+NEW_COLUMNS = ("SKU", "title, price", "what")
 COLUMNS = ("listing", "sku", "field", "shows", "would show", "what", "since")
 
 
@@ -108,16 +110,19 @@ def changes_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
     def content_changes(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
+        from ..flows.content.new_listings import plan_new
         from ..flows.content.publish import refresh
 
         started = connections.instruments.clock()
         with failures():
             done = refresh(connections, name, context.run.run_id, read=WHOLE_TAG in context.run.tags)
+            new = plan_new(connections, name, context.run.run_id)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(done.rows),
                 "dagster/uri": "postgresql:///commerce.content_changes",
                 **_describe_compared(done),
+                **_describe_new(new),
                 "seconds": round(connections.instruments.clock() - started, 2),
                 "difference": build_difference(done),
             }
@@ -158,13 +163,17 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
     def published_content(
         context: dg.AssetExecutionContext, config: ContentConfig, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        from ..flows.content.new_listings import create
         from ..flows.content.publish import publish
 
         started = connections.instruments.clock()
+        how: Any = {"run_id": context.run.run_id, "release": config.release, "dry_run": config.dry_run}
         with failures():
-            done = publish(connections, name, run_id=context.run.run_id, release=config.release, dry_run=config.dry_run)
+            done = publish(connections, name, **how)
+            created = create(connections, name, **how)
         seconds = round(connections.instruments.clock() - started, 2)
-        yield dg.MaterializeResult(asset_key=key, metadata=_describe_published(done, seconds))
+        metadata = _describe_published(done, seconds) | _describe_created(created)
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
         yield check(done, key)
 
     return published_content
@@ -234,6 +243,33 @@ def _describe_published(done: "Published", seconds: float) -> dict[str, Any]:
         **_describe_compared(done.after),
         "seconds": seconds,
         "difference": build_difference(done.before),
+    }
+
+
+def _describe_new(planned: "Planned") -> dict[str, Any]:
+    """Nothing where the settings want no new listings."""
+    if not planned.enabled:
+        return {}
+    return {**counts(planned.states, "new listings"), "new listings": build_new(planned)}
+
+
+def build_new(planned: "Planned") -> dg.MetadataValue:
+    """One row for each listing that a person chose products for."""
+    from ..flows.content.new_listings import describe_new
+
+    return build_table(NEW_COLUMNS, (
+        (", ".join(plan.skus[:5]), cut(describe_new(plan.listing)), plan.reason.code if plan.reason else plan.state)
+        for plan in planned.plans[:ROWS_SHOWN]
+    ))  # fmt: skip
+
+
+def _describe_created(created: "Created") -> dict[str, Any]:
+    if not created.planned.enabled:
+        return {}
+    return {
+        **counts(created.outcomes, "new listings made"),
+        "new listings that wait for a person": f"{created.held}: {created.why}" if created.held else "none",
+        **_describe_new(created.planned),
     }
 
 

@@ -21,6 +21,7 @@ from ..domain.outbox.effects import Outcome
 from ..domain.refunding.buyer_refunds import SentRefund
 from ..domain.returns.records import Outline, Refund, Return
 from .inbound_plans import InboundPlans
+from .new_listings import NewListings
 from .own_warehouses import FbaStock
 from .product_content import Content
 
@@ -378,6 +379,7 @@ class Channel(Protocol):
     inbox: Inbox | None = None
     subscriptions: Subscriptions | None = None
     content: Content | None = None
+    new_listings: NewListings | None = None
 
 
 def source_of(channel: Channel, topic: str) -> Source[Any]:

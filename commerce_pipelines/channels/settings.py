@@ -90,6 +90,11 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
                 yield key, problem
         if self.content.image_host and not self.fetches_pictures:
             yield "content.image_host", "is for marketplaces that fetch pictures from an address; this one takes files."
+        if self.content.new_listings.enabled and not self.makes_listings:
+            yield "content.new_listings", f"is not possible on a channel of the kind {self.kind_name}; leave it out."
+        for key in ("shopify",):
+            if getattr(self.content.new_listings, key) and key != self.kind_name:
+                yield f"content.new_listings.{key}", f"is for a channel of that kind; this one is {self.kind_name}."
         for key, least, most in (("poll_seconds", 10, 86_400), ("overlap_minutes", 1, 10_080)):
             if not least <= getattr(self, key) <= most:
                 yield key, f"must be between {least} and {most}."
@@ -120,6 +125,16 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     @property
     def receives(self) -> bool:
         """Whether messages of the marketplace are taken in by `commerce-pipelines receive`."""
+        return False
+
+    @property
+    def kind_name(self) -> str:
+        """Its kind, as the file calls it."""
+        return str(self.__struct_config__.tag)
+
+    @property
+    def makes_listings(self) -> bool:
+        """Whether listings can be made on the marketplace."""
         return False
 
     @property

@@ -7,6 +7,7 @@ What belongs here: arguments and tables of these commands. What does not: the wo
 from __future__ import annotations
 
 import getpass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,15 +18,20 @@ from .inbound_plans import release_plans
 from .rehearse import agree as agree_to_settings
 from .terminal import say, show_table
 
+if TYPE_CHECKING:
+    from ..flows.content.new_listings import Planned
+
 ROWS_SHOWN = 200  # rows of the difference that a terminal shows
 LONGEST_TEXT = 60  # characters of a text in a table
 
 
 def show_plan(channel: str) -> None:
     """Print what content of a channel would change. Reads Odoo anew, and the channel's listings if they never were."""
+    from ..flows.content.new_listings import plan_new
     from ..flows.content.publish import compare_now
 
-    done = compare_now(_open_connections(channel), channel)
+    connections = _open_connections(channel)
+    done = compare_now(connections, channel)
     rows = [
         (row.sku or row.title or row.key, row.field, _cut(row.before), _cut(row.after), row.code or row.action)
         for row in done.rows
@@ -40,6 +46,20 @@ def show_plan(channel: str) -> None:
     for figures in (done.actions, done.left):
         if figures:
             say(", ".join(f"{count} {what}" for what, count in sorted(figures.items())))
+    _show_new(channel, plan_new(connections, channel))
+
+
+def _show_new(channel: str, planned: Planned) -> None:
+    """Print which listings would be made, where the settings want any."""
+    from ..flows.content.new_listings import describe_new
+
+    if not planned.enabled:
+        return
+    rows = [
+        (", ".join(plan.skus[:5]), describe_new(plan.listing), plan.reason.code if plan.reason else str(plan.state))
+        for plan in planned.plans
+    ]
+    show_table(f"{channel}: new listings", ("SKU", "title, price", "what"), rows[:ROWS_SHOWN], texts=("title, price",))
 
 
 def _cut(text: str) -> str:

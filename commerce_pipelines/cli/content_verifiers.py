@@ -19,6 +19,8 @@ CONTENT_KEYS = (  # that the file itself verifies
     ".breaker.price_percent", ".price",
     ".image_host", ".image_host.put", ".image_host.public", ".image_host.header", ".image_host.secret",
 )  # fmt: skip
+NEW_KEYS = ("", ".needs", ".most_a_day", ".shopify", ".shopify.status")  # of new_listings, that the file verifies
+NEW_TRIED = ("enabled", "tag", "category", "field", "shopify.publish_to")  # that `new_listings` looks at
 SOURCE_KEYS = ("sources", "language", "translations", "price.pricelist")  # that `content_sources` looks at
 
 
@@ -30,11 +32,12 @@ def content_sources(connections: Connections, channel: ChannelSettings) -> Itera
     rules, what = channel.content, f"channels[{channel.name}].content"
     if not rules.enabled:
         return
-    sources = {field: rules.sources_of(field) for field in rules.owned if field != PRICE}
+    owned = [field for field in rules.read_fields() if field in rules.owned or field in rules.new_listings.needs]
+    sources = {field: rules.sources_of(field) for field in owned if field != PRICE}
     try:
         client = connections.odoo_of(channel.name)
         check_languages(client, rules.languages())
-        if PRICE in rules.owned:
+        if PRICE in rules.read_fields():
             find_pricelists(client, [rules.price.pricelist])
         there = read_types(client, {source for names in sources.values() for source in names}).names
     except CommerceError as error:
@@ -51,7 +54,7 @@ def content_sources(connections: Connections, channel: ChannelSettings) -> Itera
 def price_basis(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """`content.price.includes_tax` says what the channel's prices hold, where the channel tells that."""
     content = connections.channel(channel.name).content
-    if not channel.content.enabled or PRICE not in channel.content.owned or content is None:
+    if not channel.content.enabled or PRICE not in channel.content.read_fields() or content is None:
         return
     what = f"channels[{channel.name}].content.price.includes_tax"
     try:
@@ -63,4 +66,24 @@ def price_basis(connections: Connections, channel: ChannelSettings) -> Iterator[
         reason = refuse_basis(holds)
         yield what, f"{reason.message} {reason.fix}"
     else:
+        yield what, ""
+
+
+def new_listings(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
+    """Odoo has the tag, category or field of `content.new_listings`, and the channel what else its settings name."""
+    from ..odoo.catalogue.chosen import read_chosen
+
+    rules, what = channel.content.new_listings, f"channels[{channel.name}].content.new_listings"
+    market = connections.channel(channel.name).new_listings
+    if not channel.content.enabled or not rules.enabled or market is None:
+        return
+    try:
+        read_chosen(connections.odoo_of(channel.name), rules)
+        problems = list(market.verify())
+    except CommerceError as error:
+        yield what, str(error)
+        return
+    for problem in problems:
+        yield what, problem
+    if not problems:
         yield what, ""

@@ -14,7 +14,15 @@ from typing import Any
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
 from ..resources.connections import Connections
-from .content_verifiers import CONTENT_KEYS, SOURCE_KEYS, content_sources, price_basis
+from .content_verifiers import (
+    CONTENT_KEYS,
+    NEW_KEYS,
+    NEW_TRIED,
+    SOURCE_KEYS,
+    content_sources,
+    new_listings,
+    price_basis,
+)
 from .findings import Advice, Finding, list_findings
 from .inbound_plans import INBOUND_KEYS, PLANS_TRIED, plan_marketplace, removal_places
 from .message_queues import readable_queue
@@ -226,6 +234,8 @@ TRIED: dict[str, Any] = {
     "content.dry_run": "none: each run says that nothing is changed",
     **dict.fromkeys((f"content.{key}" for key in SOURCE_KEYS), content_sources),
     "content.price.includes_tax": price_basis,
+    **dict.fromkeys((f"content.new_listings{key}" for key in NEW_KEYS), BY_FILE),
+    **dict.fromkeys((f"content.new_listings.{key}" for key in NEW_TRIED), new_listings),
     **dict.fromkeys(("returns", "refunding"), BY_FILE),
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),

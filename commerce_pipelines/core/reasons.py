@@ -84,7 +84,7 @@ _CODES = {
         "fba_removal_kind",
         # product content
         "content_too_long", "bad_barcode", "content_refused", "picture_changed", "price_tax", "price_currency",
-        "price_basis",
+        "price_basis", "new_listing_incomplete", "new_listing_unsuited", "new_listing_there", "new_listing_refused",
         # what we stored
         "forgotten", "past_age_limit", "corrupt_snapshot",
         # what the marketplace is still reviewing

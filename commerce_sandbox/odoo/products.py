@@ -131,6 +131,7 @@ _VARIANT: dict[str, Field] = {
     "is_kits": boolean(compute=lambda env, i: kit_of(env, i) is not None, search=False),
     "image_variant_1920": text(),
     "product_template_attribute_value_ids": many2many("product.template.attribute.value"),
+    "additional_product_tag_ids": many2many("product.tag"),
     **AVAILABILITY,
 }
 _TEMPLATE: dict[str, Field] = {
@@ -158,6 +159,7 @@ _TEMPLATE: dict[str, Field] = {
     "company_id": many2one("res.company"),
     "image_1920": text(),
     "sequence": integer(default=1),
+    "product_tag_ids": many2many("product.tag"),
     "product_variant_ids": one2many("product.product", "product_tmpl_id"),
     "product_variant_id": many2one("product.product", compute=lambda env, i: next(
         iter(env.get("product.template", i, "product_variant_ids")), False)),
@@ -185,6 +187,10 @@ MODELS = (
         "parent_path": char(compute=_compute_category_path),
         "display_name": char(compute=_compute_category_name),
     }, order="complete_name", title="Product Category"),
+    Model("product.tag", {
+        "name": char(required=True, translate=True),
+        "sequence": integer(default=10),
+    }, order="sequence, id", unique=((("name",), "Tag name already exists!"),), title="Product Tag"),
     Model("uom.uom", {
         "name": char(required=True),
         "sequence": integer(default=100),

@@ -16,6 +16,7 @@ from .bulk import Bulk
 from .contents import Contents
 from .execution import Data, Execution, Refused, actual_cost
 from .fulfilment import Fulfilments
+from .new_products import NewProducts
 from .refund_create import PayingBack
 from .shop import Orders, number
 from .stock import Stock
@@ -28,7 +29,7 @@ TOKEN_LIFE = timedelta(seconds=86_399)
 SCOPES = frozenset(
     ("read_orders", "write_orders", "read_all_orders", "read_returns", "read_customers", "read_products",
      "write_products", "read_files", "write_files", "read_translations", "write_translations", "read_inventory",
-     "write_inventory", "read_locations",
+     "write_inventory", "read_locations", "read_publications", "write_publications",
      "read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders")
 )  # fmt: skip
 NEEDED = {
@@ -42,6 +43,12 @@ NEEDED = {
     "translatableResource": "read_translations",
     "translationsRegister": "write_translations",
     "productVariantsBulkUpdate": "write_products",
+    "productCreate": "write_products",
+    "productVariantsBulkCreate": "write_products",
+    "productByIdentifier": "read_products",
+    "inventoryBulkToggleActivation": "write_inventory",
+    "publications": "read_publications",
+    "publishablePublish": "write_publications",
     "inventoryItem": "read_inventory",
     "inventorySetQuantities": "write_inventory",
     "fulfillmentCreate": "write_merchant_managed_fulfillment_orders",
@@ -74,6 +81,7 @@ class ShopifyStandIn(StandIn):
         self.fulfilments, self.paying_back = Fulfilments(self.orders), PayingBack(self.orders)
         self.webhooks = Webhooks(shop)
         self.contents = Contents(self.stock, now())
+        self.new_products = NewProducts(self.contents)
         self.points, self.restore = points, restore
         self.scopes, self.served, self.deprecated = SCOPES, VERSION, ""
         self.taxes_included = True
@@ -168,7 +176,8 @@ class ShopifyStandIn(StandIn):
                 "taxesIncluded": self.taxes_included}  # fmt: skip
         orders = self.orders.fields(now, "read_all_orders" in self.scopes)
         return {"shop": shop, "currentAppInstallation": installation, **orders, **self.stock.fields(),
-                **self.webhooks.fields(), **self.contents.fields(),
+                **self.webhooks.fields(), **self.contents.fields(), **self.new_products.fields(),
+                "productVariants": self._list_variants,
                 "translatableResource": lambda arguments: self.contents.texts.resource(
                     self.contents.rows[number(arguments["resourceId"])]
                 ),
@@ -177,6 +186,13 @@ class ShopifyStandIn(StandIn):
                     for gid in arguments["ids"]
                 ],
                 "bulkOperation": lambda arguments: self.bulk.state(arguments["id"], self.url, now)}  # fmt: skip
+
+    def _list_variants(self, arguments: Data) -> Any:
+        """By SKU they are searched with their products, otherwise with their stock."""
+        query = arguments.get("query") or ""
+        if "sku:" in query:
+            return self.new_products.find_variants(query)
+        return self.stock.fields()["productVariants"](arguments)
 
     def _build_mutations(self, execution: Execution) -> Data:
         def set_quantities(arguments: Data) -> Any:
@@ -194,12 +210,16 @@ class ShopifyStandIn(StandIn):
             ),
             "fulfillmentCreate": lambda arguments: self.fulfilments.create(arguments["fulfillment"], now),
             "fulfillmentTrackingInfoUpdate": lambda arguments: self.fulfilments.set_tracking(arguments, now),
-            "productUpdate": lambda arguments: self.contents.update(arguments, now),
+            "productUpdate": lambda arguments: self.new_products.update(arguments, now),
+            "productCreate": lambda arguments: self.new_products.create(arguments["product"], now),
+            "productVariantsBulkCreate": lambda arguments: self.new_products.add_variants(arguments, now),
+            "inventoryBulkToggleActivation": lambda arguments: self.new_products.stock_item(arguments),
+            "publishablePublish": lambda arguments: self.new_products.publish(arguments),
             "stagedUploadsCreate": lambda arguments: self.contents.pictures.stage(arguments["input"], self.url),
             "fileUpdate": lambda arguments: self.contents.pictures.replace(arguments["files"]),
             "translationsRegister": lambda arguments: self.contents.texts.register(
                 self.contents.rows[number(arguments["resourceId"])], arguments["translations"]
             ),
-            "productVariantsBulkUpdate": lambda arguments: self.contents.update_variants(arguments, now),
+            "productVariantsBulkUpdate": lambda arguments: self.new_products.fill(arguments, now),
             **self.webhooks.mutations(),
         }

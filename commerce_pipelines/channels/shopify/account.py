@@ -12,6 +12,7 @@ import msgspec
 
 from ...core.errors import CredentialError
 from ...domain.content.fields import IMAGES
+from ...domain.content.listing_rules import NewListingRules
 from ..capabilities import Account, AccountId
 from .api.graphql import GraphQL
 from .api.queries import queries
@@ -32,7 +33,11 @@ WITHOUT_FOR_CONTENT = dict.fromkeys(("read_products", "write_products"), "conten
 WITHOUT_FOR_TRANSLATIONS = dict.fromkeys(
     ("read_translations", "write_translations"), "no translation can be read and changed"
 )
-FOR_CONTENT = frozenset(("write_products", "write_files", *WITHOUT_FOR_TRANSLATIONS))
+WITHOUT_FOR_NEW = {"write_inventory": "a new product cannot be stocked"}
+WITHOUT_FOR_PUBLISHING = dict.fromkeys(
+    ("read_publications", "write_publications"), "no new product can be published to a sales channel"
+)
+FOR_CONTENT = frozenset(("write_products", "write_files", *WITHOUT_FOR_TRANSLATIONS, *WITHOUT_FOR_PUBLISHING))
 WITHOUT_FOR_REFUNDS = {"write_orders": "nothing can be paid back"}
 
 
@@ -107,6 +112,10 @@ class ShopifyAccount(Account):
         why = f", for {' and '.join(filter(None, kinds))}"
         return [f"the app lacks {', '.join(missing)}{why}: grant it in the Dev Dashboard and install it again."]
 
+    def _publishes(self, rules: NewListingRules) -> bool:
+        """Whether new products are published to sales channels."""
+        return bool(rules.shopify and rules.shopify.publish_to)
+
     def _list_needed(self) -> dict[str, str]:
         """Scopes that the settings need besides those of every shop, and what is missing without them."""
         stock = WITHOUT_FOR_STOCK if self._settings.inventory.enabled else {}
@@ -114,6 +123,9 @@ class ShopifyAccount(Account):
         returns = WITHOUT_FOR_RETURNS if self._settings.returns.enabled else {}
         rules = self._settings.content
         content = WITHOUT_FOR_CONTENT if rules.enabled else {}
+        new = rules.new_listings
+        if rules.enabled and new.enabled:
+            content = {**content, **WITHOUT_FOR_NEW, **(WITHOUT_FOR_PUBLISHING if self._publishes(new) else {})}
         if rules.enabled and IMAGES in rules.owned:
             content = {**content, "write_files": "pictures cannot be replaced"}
         if rules.enabled and rules.translations:

@@ -11,6 +11,7 @@ from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import ShopifyAccount
 from .api.bulk import run_bulks
 from .api.shop_access import connect
+from .content.new_products import ShopifyNewProducts
 from .content.texts import ShopifyContent
 from .fulfilment.shipments import ShopifyShipments
 from .inventory.quantities import ShopifyInventory
@@ -33,6 +34,7 @@ class ShopifyChannel(Channel):
     shipments: ShopifyShipments
     buyer_refunds: ShopifyBuyerRefunds
     content: ShopifyContent
+    new_listings: ShopifyNewProducts
     notices: ShopifyNotices | None
     subscriptions: ShopifySubscriptions
 
@@ -58,6 +60,8 @@ class ShopifyChannel(Channel):
         self.content = ShopifyContent(
             graphql, session, instruments.sleep, instruments.clock, sorted(settings.content.translations)
         )  # fmt: skip
+        new = settings.content.new_listings
+        self.new_listings = ShopifyNewProducts(graphql, session, instruments.sleep, new.shopify)
         secrets = [secret.value() for secret in settings.signing_secrets] if settings.receives else []
         self.notices = ShopifyNotices(settings.shop, secrets) if secrets else None
         self.subscriptions = ShopifySubscriptions(graphql)

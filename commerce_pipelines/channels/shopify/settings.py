@@ -131,7 +131,11 @@ class Settings(ChannelSettings, tag="shopify", kw_only=True, frozen=True):
     @property
     def uploads_pictures(self) -> bool:
         """Whether pictures of products leave for this shop."""
-        return self.content.enabled and "images" in self.content.owned
+        return self.content.enabled and "images" in self.content.read_fields()
+
+    @property
+    def makes_listings(self) -> bool:
+        return True
 
     @property
     def version(self) -> str:

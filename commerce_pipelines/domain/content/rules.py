@@ -27,6 +27,7 @@ from .fields import (
     TRANSLATED,
     WEIGHT,
 )
+from .listing_rules import CREATED, NewListingRules
 
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 # The fields of product.template and product.product that feed a listing's field: the first that Odoo has and that is
@@ -90,10 +91,16 @@ class ContentRules(Section, kw_only=True, frozen=True):
     price: PriceRules = PriceRules()
     image_host: ImageHost | None = None  # for marketplaces that fetch pictures from an address
     breaker: ContentBreaker = ContentBreaker()
+    new_listings: NewListingRules = NewListingRules()  # of products that the channel does not offer yet
     dry_run: bool = False  # read and compare, but change nothing
 
     def sources_of(self, field: str) -> tuple[str, ...]:
         return self.sources.get(field) or DEFAULT_SOURCES.get(field, ())
+
+    def read_fields(self) -> tuple[str, ...]:
+        """The fields whose sources are read from Odoo."""
+        new = CREATED if self.new_listings.enabled else ()
+        return tuple(field for field in FIELDS if field in self.owned or field in new)
 
     def fields(self) -> tuple[str, ...]:
         """Every field that Odoo owns, translations included."""
@@ -129,6 +136,8 @@ class ContentRules(Section, kw_only=True, frozen=True):
             yield "breaker.from_listings", "must be at least 1."
         for key, problem in self.image_host.problems() if self.image_host else ():
             yield f"image_host.{key}", problem
+        for key, problem in self.new_listings.problems():
+            yield f"new_listings.{key}", problem
         for locale, language in self.translations.items():
             if not language or language == self.language:
                 yield f"translations[{locale}]", "names the language of the listings' own texts; name another one."

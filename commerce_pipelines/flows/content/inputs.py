@@ -94,16 +94,20 @@ def want(connections: Connections, name: str) -> Wanted:
     company = connections.company_of(name)
     channels = [channel for channel in connections.settings.channels if channel.content.enabled]
     sharing = [channel.content for channel in channels if _is_of_company(connections, channel, company)]
-    sources = {source for rules in sharing for field in rules.owned for source in rules.sources_of(field)}
+    sources = {source for rules in sharing for field in rules.read_fields() for source in rules.sources_of(field)}
     sources |= {source for field in ("title",) for source in DEFAULT_SOURCES[field]}
-    images = [rules.sources_of(IMAGES) for rules in sharing if IMAGES in rules.owned]
+    images = [rules.sources_of(IMAGES) for rules in sharing if IMAGES in rules.read_fields()]
     return Wanted(
         fields=tuple(sorted(sources - NO_FIELDS)),
         languages=frozenset(language for rules in sharing for language in rules.languages()),
         pictures=any("image_1920" in names for names in images),
         documents=any("documents" in names for names in images),
-        attributes=any(ATTRIBUTES in rules.sources_of(SPECIFICS) for rules in sharing if SPECIFICS in rules.owned),
-        pricelists=frozenset(rules.price.pricelist for rules in sharing if PRICE in rules.owned),
+        attributes=any(
+            ATTRIBUTES in rules.sources_of(SPECIFICS) or rules.new_listings.enabled
+            for rules in sharing
+            if SPECIFICS in rules.read_fields()
+        ),
+        pricelists=frozenset(rules.price.pricelist for rules in sharing if PRICE in rules.read_fields()),
     )
 
 

@@ -31,6 +31,7 @@ from ..outbox.dispatch import dispatch
 from .doors import ContentDoor, Due, build_wishes, list_due
 from .inputs import read_shown, take_products
 from .matching import decide, decide_again
+from .new_listings import has_new_work, release_new, replay_new
 from .pictures import OdooPictures
 from .side_by_side import Pictures, compare_pictures, list_hosts
 
@@ -298,15 +299,17 @@ def _read_again(connections: Connections, name: str, door: ContentDoor) -> None:
 
 
 def release(connections: Connections, name: str, by: str) -> str:
-    """Agree to the plan that waits; returns why it did. Raises PermanentError where none waits."""
+    """Agree to the plan that waits, new listings included; returns why it did. Raises PermanentError where none
+    waits."""
     from ...warehouse.outbox import holds
 
     connections.settings.channel(name)
     with connections.warehouse.transaction() as connection:
         hold = holds.release(connection, name, Kind.CONTENT, by)
-    if hold is None:
+    reasons = [hold.reasons if hold else "", release_new(connections, name, by)]
+    if not any(reasons):
         raise PermanentError(f"No content of {name} waits for consent; there is nothing to release.")
-    return hold.reasons
+    return "; ".join(filter(None, reasons))
 
 
 def has_work(connections: Connections, name: str) -> bool:
@@ -321,7 +324,7 @@ def has_work(connections: Connections, name: str) -> bool:
         reading = products.read_reading(connection, connections.company_of(name))
         waits = effects.sendable(connection, name, Kind.CONTENT) or effects.unsettled(connection, name, Kind.CONTENT)
         unread = not shown.count_listings(connection, name)
-    if waits or unread or reading is None:
+    if waits or unread or reading is None or has_new_work(connections, name):
         return True
     if count_changed(client, reading.read_at):
         return True
@@ -337,6 +340,8 @@ def replay(connections: Connections, name: str, *, code: str = "", record_ids: I
     wanted = set(record_ids)
     with connections.warehouse.transaction() as connection:
         waiting = exceptions.open_exceptions(connection, name, Topic.CONTENT, code=code)
-        due = sorted({row.record_id for row in waiting if not wanted or row.record_id in wanted})
+        due = sorted({
+            row.record_id for row in waiting if row.stage == STAGE and (not wanted or row.record_id in wanted)
+        })  # fmt: skip
         shown.forget_told(connection, name, due)
-    return len(due)
+    return len(due) + replay_new(connections, name, code=code, record_ids=wanted)

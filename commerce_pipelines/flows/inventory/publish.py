@@ -118,12 +118,17 @@ def publish(
     read again, completely, and may be lowered at once but not raised: see `Plan.lowering`.
     """
     from ...domain.inventory import push_plan
+    from ...warehouse.inventory.listings import has_made_listings
     from ...warehouse.inventory.rows import lock_name, read_belief
     from ...warehouse.inventory.runs import record_run
     from ...warehouse.outbox import holds
 
     warehouse = connections.warehouse
     with warehouse.lock(lock_name(name), wait=True):
+        with warehouse.transaction() as connection:
+            are_new = has_made_listings(connection, name)
+        if are_new:
+            reread_listings(connections, name, run_id)
         offer = read_offer(connections, name, stock)
         targets = _store_targets(connections, name, offer, stock.company)
         with warehouse.transaction() as connection:

@@ -22,6 +22,7 @@ from ..tables.frames import write_frame
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
+READ_AGAIN_UP_TO = 5_000  # listings of a channel that is read again by day because some were made
 LISTING_COLUMNS = ("channel", "key", "sku", "location", "title", "quantity", "fulfilled_by", "active", "reference",
                    "read_at")  # fmt: skip
 
@@ -102,6 +103,19 @@ def count(connection: Connection, channel: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM commerce.listings WHERE channel = %s", (channel,))
         return int(cursor.fetchone()[0])  # type: ignore[index]
+
+
+def has_made_listings(connection: Connection, channel: str) -> bool:
+    """Whether listings were made on the channel that its last reading cannot show yet. Of a channel with more than
+    READ_AGAIN_UP_TO listings none count: they are read at night."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM commerce.effects WHERE target = %(channel)s AND kind = %(kind)s"
+            " AND status = 'accepted' AND settled_at > l.read_at) AND l.count <= %(most)s"
+            " FROM (SELECT max(read_at) AS read_at, count(*) FROM commerce.listings WHERE channel = %(channel)s) l",
+            {"channel": channel, "kind": Kind.LISTING, "most": READ_AGAIN_UP_TO},
+        )
+        return bool(cursor.fetchone()[0])  # type: ignore[index]
 
 
 def locations(connection: Connection, channel: str) -> set[str]:

@@ -1,0 +1,43 @@
+"""What a marketplace can do about listings that are not there yet: a capability (capabilities.py) with a module of its
+own.
+
+What belongs here: that protocol. What does not: its shapes (domain/content/new_listings.py), the marketplaces' calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from ..core.reasons import Reason
+from ..domain.content.listings import PictureSource
+from ..domain.content.new_listings import MadeListing, SentListing, Shape
+from ..domain.content.products import Product
+
+
+class NewListings(Protocol):
+    """Listings made of products. Never one whose SKU the marketplace has, and never with stock: it offers 0 units until
+    stock is published."""
+
+    def read_shape(self) -> Shape:
+        """What the marketplace makes of products; asks it for its currency where that is needed."""
+        ...
+
+    def find_more(self, product: Product) -> dict[str, str] | Reason:
+        """What the marketplace needs besides the fields of products, such as a category; or why that cannot be had."""
+        return {}
+
+    def verify(self) -> Iterator[str]:
+        """What the settings name and the marketplace does not have, a sentence each."""
+        return iter(())
+
+    def send(self, listings: Sequence[SentListing], pictures: PictureSource) -> Iterator[MadeListing]:
+        """Make these, one outcome for each, as soon as it is known. Each SKU is looked up first: one that is there is
+        refused with THERE, unless an earlier attempt of ours made it, which is gone on with. Raises only what stops all
+        of them."""
+        ...
+
+    def look(self, listings: Sequence[SentListing]) -> Iterator[MadeListing]:
+        """What is there of listings whose outcome is not known: `accepted`, or `absent` for one that is not there or is
+        not complete."""
+        ...

@@ -1,0 +1,50 @@
+"""The `content.new_listings:` section of a channel: which products get a listing, and what such a listing is like.
+
+What belongs here: the keys, their defaults and their checks. What does not: what follows from them for a product
+(new_listings.py), the other keys of `content` (rules.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from ...core.section import Section
+from .fields import BARCODE, DESCRIPTION, FIELDS, HS_CODE, IMAGES, ORIGIN, PRICE, SPECIFICS, TITLE, WEIGHT
+
+# What a new listing is made with, whatever `owned` names: as far as the marketplace takes it and Odoo has it.
+CREATED = (TITLE, DESCRIPTION, SPECIFICS, IMAGES, BARCODE, WEIGHT, HS_CODE, ORIGIN, PRICE)
+MOST_A_DAY = 1_000
+
+
+class NewOnShopify(Section, kw_only=True, frozen=True):
+    """A shop's new products. status: `draft`, which nobody sees until a person activates it there, or `active`.
+    publish_to: the shop's sales channels by name, such as Online Store."""
+
+    status: Literal["draft", "active"] = "draft"
+    publish_to: tuple[str, ...] = ()
+
+
+class NewListingRules(Section, kw_only=True, frozen=True):
+    """Which products of Odoo get a listing: those that fit all of tag, category and field, of which at least one is
+    named. tag: of a product or of its variant, by name. category: by its complete name; those below it count. field: a
+    field of products that is true. needs: fields without which none is made. most_a_day: listings in 24 hours."""
+
+    enabled: bool = False
+    tag: str = ""
+    category: str = ""
+    field: str = ""
+    needs: tuple[str, ...] = (PRICE, IMAGES)
+    most_a_day: int = 20
+    shopify: NewOnShopify | None = None
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """(key, problem and fix) for keys that contradict one another."""
+        if self.enabled and not (self.tag or self.category or self.field):
+            yield "enabled", "is true, and no tag, category or field says which products get a listing; name one."
+        for name in self.needs:
+            if name not in CREATED:
+                possible = ", ".join(field for field in FIELDS if field in CREATED)
+                yield "needs", f"names {name!r}, which no new listing is made with; possible are {possible}."
+        if not 1 <= self.most_a_day <= MOST_A_DAY:
+            yield "most_a_day", f"must be between 1 and {MOST_A_DAY}."
