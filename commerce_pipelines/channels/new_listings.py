@@ -6,7 +6,7 @@ What belongs here: that protocol. What does not: its shapes (domain/content/new_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..core.reasons import Reason
@@ -23,8 +23,9 @@ class NewListings(Protocol):
         """What the marketplace makes of products; asks it for its currency where that is needed."""
         ...
 
-    def find_more(self, product: Product) -> dict[str, str] | Reason:
-        """What the marketplace needs besides the fields of products, such as a category; or why that cannot be had."""
+    def find_more(self, products: Sequence[Product]) -> Mapping[int, dict[str, str] | Reason]:
+        """What the marketplace needs besides the fields of products, by their ids: such as a page of its catalogue; or
+        why that cannot be had."""
         return {}
 
     def verify(self) -> Iterator[str]:

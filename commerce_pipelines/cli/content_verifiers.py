@@ -19,8 +19,17 @@ CONTENT_KEYS = (  # that the file itself verifies
     ".breaker.price_percent", ".price",
     ".image_host", ".image_host.put", ".image_host.public", ".image_host.header", ".image_host.secret",
 )  # fmt: skip
-NEW_KEYS = ("", ".needs", ".most_a_day", ".shopify", ".shopify.status")  # of new_listings, that the file verifies
-NEW_TRIED = ("enabled", "tag", "category", "field", "shopify.publish_to")  # that `new_listings` looks at
+NEW_KEYS = (
+    "",
+    ".needs",
+    ".most_a_day",
+    ".shopify",
+    ".shopify.status",
+    ".amazon",
+    ".amazon.by_barcode",
+    ".amazon.condition",
+)  # of new_listings, that the file verifies
+NEW_TRIED = ("enabled", "tag", "category", "field", "shopify.publish_to", "amazon.asin")  # that `new_listings` looks at
 SOURCE_KEYS = ("sources", "language", "translations", "price.pricelist")  # that `content_sources` looks at
 
 
@@ -72,6 +81,7 @@ def price_basis(connections: Connections, channel: ChannelSettings) -> Iterator[
 def new_listings(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
     """Odoo has the tag, category or field of `content.new_listings`, and the channel what else its settings name."""
     from ..odoo.catalogue.chosen import read_chosen
+    from ..odoo.catalogue.products import read_types
 
     rules, what = channel.content.new_listings, f"channels[{channel.name}].content.new_listings"
     market = connections.channel(channel.name).new_listings
@@ -79,7 +89,9 @@ def new_listings(connections: Connections, channel: ChannelSettings) -> Iterator
         return
     try:
         read_chosen(connections.odoo_of(channel.name), rules)
-        problems = list(market.verify())
+        lacking = set(rules.odoo_fields()) - read_types(connections.odoo_of(channel.name), rules.odoo_fields()).names
+        problems = [f"products in Odoo have no field {name}; add it, or correct the name." for name in sorted(lacking)]
+        problems += market.verify()
     except CommerceError as error:
         yield what, str(error)
         return

@@ -20,6 +20,7 @@ from ..server import Call, Reply, StandIn
 from .adjusting import Adjusting
 from .answers import Bucket, Refused
 from .attributes import build_schema
+from .catalog import Catalog
 from .documents import PATH, Documents
 from .feeds import Feeds
 from .finances import Finances
@@ -59,6 +60,8 @@ OPERATIONS = (
     Operation("searchListingsItems", "GET", r"/listings/2021-08-01/items/([^/]+)", 5, 5),
     Operation("getListingsItem", "GET", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 10),
     Operation("patchListingsItem", "PATCH", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 5),
+    Operation("putListingsItem", "PUT", r"/listings/2021-08-01/items/([^/]+)/([^/]+)", 5, 10),
+    Operation("searchCatalogItems", "GET", r"/catalog/2022-04-01/items", 2, 2),
     Operation("getInventorySummaries", "GET", r"/fba/inventory/v1/summaries", 2, 2),
     Operation("getShipments", "GET", r"/fba/inbound/v0/shipments", 2, 30),
     Operation("getShipmentItemsByShipmentId", "GET", r"/fba/inbound/v0/shipments/([^/]+)/items", 2, 30),
@@ -104,6 +107,7 @@ class AmazonStandIn(StandIn):
         self.orders, self.listings = Orders(), Listings()
         self.shipments = Shipments(self.orders)
         self.listings.add(*offers(CATALOGUE, now()))
+        self.catalog = Catalog(self.listings)
         self.finances = Finances()
         self.documents = Documents()
         self.returns, self.ledger = Returns(), Ledger()
@@ -126,6 +130,8 @@ class AmazonStandIn(StandIn):
             "searchListingsItems": self.listings.search,
             "getListingsItem": self.listings.get,
             "patchListingsItem": self.listings.patch,
+            "putListingsItem": self.catalog.put,
+            "searchCatalogItems": self.catalog.search,
             "getInventorySummaries": self.ledger.list_inventory,
             "getShipments": self.inbound.list,
             "getShipmentItemsByShipmentId": self.inbound.list_items,

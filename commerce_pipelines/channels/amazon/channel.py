@@ -11,6 +11,7 @@ from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import AmazonAccount
 from .api.api import Api
 from .content.image_host import ImageHost
+from .content.new_offers import AmazonNewOffers
 from .content.texts import AmazonContent
 from .fulfilment.shipments import AmazonShipments
 from .inbound.fba_stock import AmazonFbaStock
@@ -41,6 +42,7 @@ class AmazonChannel(Channel):
     inbox: AmazonInbox | None
     subscriptions: AmazonSubscriptions
     content: AmazonContent
+    new_listings: AmazonNewOffers
 
     def __init__(self, settings: Settings, buckets: BucketStore, tokens: TokenStore, instruments: Instruments) -> None:
         api = Api(settings, buckets, tokens, instruments)
@@ -61,3 +63,5 @@ class AmazonChannel(Channel):
         rules = settings.content.image_host
         host = ImageHost(self.name, rules, buckets, instruments) if rules else None
         self.content = AmazonContent(api.serving(Priority.CONTENT), self.account.marketplaces, host)
+        new = settings.content.new_listings.amazon
+        self.new_listings = AmazonNewOffers(api.serving(Priority.CONTENT), self.account.marketplaces, new)

@@ -118,6 +118,10 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
         return self.notifications.enabled
 
     @property
+    def makes_listings(self) -> bool:
+        return True
+
+    @property
     def fetches_pictures(self) -> bool:
         return True
 

@@ -25,6 +25,19 @@ class NewOnShopify(Section, kw_only=True, frozen=True):
     publish_to: tuple[str, ...] = ()
 
 
+class NewOnAmazon(Section, kw_only=True, frozen=True):
+    """Offers on pages of Amazon's catalogue. asin: the field of products that holds a page's ASIN; where it is empty,
+    or none is named, the page is found by_barcode: exactly one has to have it. condition: of all offers."""
+
+    asin: str = ""
+    by_barcode: bool = True
+    condition: Literal[
+        "new_new", "new_open_box", "new_oem", "refurbished_refurbished", "used_like_new", "used_very_good", "used_good",
+        "used_acceptable", "collectible_like_new", "collectible_very_good", "collectible_good",
+        "collectible_acceptable",
+    ] = "new_new"  # fmt: skip
+
+
 class NewListingRules(Section, kw_only=True, frozen=True):
     """Which products of Odoo get a listing: those that fit all of tag, category and field, of which at least one is
     named. tag: of a product or of its variant, by name. category: by its complete name; those below it count. field: a
@@ -37,6 +50,11 @@ class NewListingRules(Section, kw_only=True, frozen=True):
     needs: tuple[str, ...] = (PRICE, IMAGES)
     most_a_day: int = 20
     shopify: NewOnShopify | None = None
+    amazon: NewOnAmazon | None = None
+
+    def odoo_fields(self) -> tuple[str, ...]:
+        """Fields of products that are read besides those that feed a listing."""
+        return tuple(filter(None, (self.amazon.asin if self.enabled and self.amazon else "",)))
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, problem and fix) for keys that contradict one another."""
@@ -46,5 +64,7 @@ class NewListingRules(Section, kw_only=True, frozen=True):
             if name not in CREATED:
                 possible = ", ".join(field for field in FIELDS if field in CREATED)
                 yield "needs", f"names {name!r}, which no new listing is made with; possible are {possible}."
+        if self.amazon and not self.amazon.asin and not self.amazon.by_barcode:
+            yield "amazon", "names no field `asin` and says by_barcode: false, so that no page is found; change either."
         if not 1 <= self.most_a_day <= MOST_A_DAY:
             yield "most_a_day", f"must be between 1 and {MOST_A_DAY}."

@@ -61,13 +61,14 @@ class NewListing(msgspec.Struct, frozen=True, kw_only=True):
 
 class SentListing(msgspec.Struct, frozen=True, kw_only=True):
     """A listing that is to be made now. token: the same for every attempt at it. reference: what an earlier attempt was
-    answered with. locations: the channel's own ids of places where stock is published."""
+    answered with. attempt: its number. locations: the channel's own ids of places where stock is published."""
 
     key: str
     listing: NewListing
     token: str
     reference: str = ""
     locations: tuple[str, ...] = ()
+    attempt: int = 1
 
 
 class MadeListing(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +141,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     is_plain: Callable[[str], bool]
     recorded: Mapping[str, Made] = {}
     again: Collection[str] = ()
-    more: Callable[[Product], dict[str, str] | Reason] = lambda product: {}
+    more: Mapping[int, dict[str, str] | Reason] = {}
 
 
 def plan_listings(chosen: Sequence[Product], market: Market, left: int) -> list[NewPlan]:
@@ -148,8 +149,7 @@ def plan_listings(chosen: Sequence[Product], market: Market, left: int) -> list[
     today."""
     groups: dict[str, list[Product]] = defaultdict(list)
     for product in chosen:
-        is_whole = market.shape.by_template
-        groups[f"template-{product.template_id}" if is_whole else f"product-{product.product_id}"].append(product)
+        groups[key_listing(product, market.shape)].append(product)
     codes = [product.code for product in chosen]
     twice = {code for code in codes if codes.count(code) > 1} if len(set(codes)) < len(codes) else set()
     plans = []
@@ -161,6 +161,21 @@ def plan_listings(chosen: Sequence[Product], market: Market, left: int) -> list[
         if plan is not None:
             plans.append(plan)
     return plans
+
+
+def key_listing(product: Product, shape: Shape) -> str:
+    """The key of the listing that a product would be in."""
+    return f"template-{product.template_id}" if shape.by_template else f"product-{product.product_id}"
+
+
+def list_undecided(chosen: Sequence[Product], market: Market) -> list[Product]:
+    """Those of which a listing may have to be made: of no other the marketplace is asked anything."""
+    begun = (Status.ACCEPTED, Status.SENT, Status.PENDING, Status.UNKNOWN)
+    return [
+        product for product in chosen
+        if not market.taken(product.code)
+        and ((made := market.recorded.get(key_listing(product, market.shape))) is None or made.status not in begun)
+    ]  # fmt: skip
 
 
 def _plan_group(key: str, products: Sequence[Product], market: Market, twice: Collection[str]) -> NewPlan | None:
@@ -242,7 +257,7 @@ def build_listing(key: str, products: Sequence[Product], market: Market) -> NewL
     shared = _fit_all({field: wanted.values.get(field, "") for field in WHOLE if field in shape.limits}, rules, shape)
     if isinstance(shared, Reason):
         return shared
-    more = market.more(products[0])
+    more = market.more.get(products[0].product_id, {})
     if isinstance(more, Reason):
         return more
     offers = []
@@ -258,8 +273,8 @@ def build_listing(key: str, products: Sequence[Product], market: Market) -> NewL
     if not alone and (reason := _check_options(offers, shape)):
         return reason
     return NewListing(
-        key=key, template_id=products[0].template_id, offers=tuple(offers), values=shared, pictures=wanted.pictures,
-        more=more,
+        key=key, template_id=products[0].template_id, offers=tuple(offers), values=shared,
+        pictures=wanted.pictures if IMAGES in shape.limits else (), more=more,
     )  # fmt: skip
 
 

@@ -95,6 +95,7 @@ def want(connections: Connections, name: str) -> Wanted:
     channels = [channel for channel in connections.settings.channels if channel.content.enabled]
     sharing = [channel.content for channel in channels if _is_of_company(connections, channel, company)]
     sources = {source for rules in sharing for field in rules.read_fields() for source in rules.sources_of(field)}
+    sources |= {field for rules in sharing for field in rules.new_listings.odoo_fields()}
     sources |= {source for field in ("title",) for source in DEFAULT_SOURCES[field]}
     images = [rules.sources_of(IMAGES) for rules in sharing if IMAGES in rules.read_fields()]
     return Wanted(

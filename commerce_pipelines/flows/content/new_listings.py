@@ -28,6 +28,7 @@ from ...domain.content.new_listings import (
     SentListing,
     State,
     build_body,
+    list_undecided,
     plan_listings,
     read_body,
 )
@@ -98,14 +99,12 @@ def _decide(connections: Connections, name: str, again: Iterable[str]) -> list[N
         goods = goods_of(code, "", settings)
         return goods.quantity == 1 and not goods.unit and goods.code == key_of(code, False)
 
-    return plan_listings(
-        fitting,
-        Market(
-            rules=settings.content, shape=market.read_shape(), recorded=recorded, again=frozenset(again),
-            taken=lambda sku: key_of(sku, settings.sku_fold_case) in taken, is_plain=is_plain, more=market.find_more,
-        ),
-        rules.most_a_day - begun,
+    basis = Market(
+        rules=settings.content, shape=market.read_shape(), recorded=recorded, again=frozenset(again),
+        taken=lambda sku: key_of(sku, settings.sku_fold_case) in taken, is_plain=is_plain,
     )  # fmt: skip
+    more = market.find_more(list_undecided(fitting, basis))
+    return plan_listings(fitting, msgspec.structs.replace(basis, more=more), rules.most_a_day - begun)
 
 
 def _list_asked(connections: Connections, name: str) -> set[str]:
@@ -266,6 +265,7 @@ class _Door:
             key=effect.key,
             listing=read_body(effect.body),
             token=effect.token,
+            attempt=effect.attempt,
             locations=self._locations,
             reference=effect.reference or self._references.get(effect.key, ""),
         )

@@ -34,7 +34,7 @@ MODELS = (
     "orders_2026-01-01", "ordersV0", "sellers", "listingsItems_2021-08-01", "reports_2021-06-30", "feeds_2021-06-30",
     "finances_2024-06-19", "notifications", "fbaInventory", "fulfillmentInboundV0",
     "fulfillmentInbound_2024-03-20",
-    "definitionsProductTypes_2020-09-01",
+    "definitionsProductTypes_2020-09-01", "catalogItems_2022-04-01",
 )  # fmt: skip
 SCHEMAS = {"PUT": "listings-feed-schema-v2", "GET": "listings-feed-processing-report-schema-v2"}
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -42,6 +42,8 @@ RATES: dict[str, Rate] = {
     "searchListingsItems": Rate(5, 5),
     "getListingsItem": Rate(5, 10),
     "patchListingsItem": Rate(5, 5),
+    "putListingsItem": Rate(5, 10),
+    "searchCatalogItems": Rate(2, 2),
     "getInventorySummaries": Rate(2, 2),
     "getShipments": Rate(2, 30),
     "getShipmentItemsByShipmentId": Rate(2, 30),
