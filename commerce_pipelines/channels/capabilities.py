@@ -357,10 +357,8 @@ class Subscriptions(Protocol):
 
 
 class Channel(Protocol):
-    """One account of one marketplace. Each capability is an attribute; a capability that the marketplace lacks is None.
-
-    Marketplaces inherit from this class, so a capability that a marketplace does not define is None. All calls raise
-    TransientError, CredentialError, ProtocolError or PermanentError of core/errors.py.
+    """One account of one marketplace. Each capability is an attribute, None where the marketplace does not define it.
+    All calls raise TransientError, CredentialError, ProtocolError or PermanentError of core/errors.py.
     """
 
     name: str

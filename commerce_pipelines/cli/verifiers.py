@@ -147,7 +147,7 @@ OF_DATABASE = (emptied,)  # these need the database and Odoo
 OF_ODOO = (stock_places, aliases, holding, delivery_messages, return_names, payment_journals, content_sources,
            removal_places)  # fmt: skip
 OF_CHANNEL = (first_day, returns_offered, verification_token)  # these need no service
-OF_ACCOUNT = (granted, carriers_known, readable_queue, plan_marketplace, price_basis)
+OF_ACCOUNT = (granted, carriers_known, readable_queue, plan_marketplace, price_basis, new_listings)
 
 BY_NAMES = "odoo/readiness.py verify_names: exists in Odoo"
 BY_ENTRY = "check: entering Odoo"

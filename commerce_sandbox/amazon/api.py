@@ -107,11 +107,9 @@ class AmazonStandIn(StandIn):
         self.orders, self.listings = Orders(), Listings()
         self.shipments = Shipments(self.orders)
         self.listings.add(*offers(CATALOGUE, now()))
-        self.catalog = Catalog(self.listings)
-        self.finances = Finances()
-        self.documents = Documents()
+        self.finances, self.catalog = Finances(), Catalog(self.listings)
         self.returns, self.ledger = Returns(), Ledger()
-        self.inbound = InboundShipments()
+        self.documents, self.inbound = Documents(), InboundShipments()
         self.plans = InboundPlans(self.inbound, self.documents)
         self.reports = Reports(self.listings, self.returns, self.orders, self.documents, self.ledger)
         self.adjusting = Adjusting(self.orders, self.finances)
@@ -121,6 +119,7 @@ class AmazonStandIn(StandIn):
         self._grantless, self._access = set[str](), dict[str, datetime]()
         self._buckets: dict[str, Bucket] = {}
         answers: dict[str, Callable[..., Any]] = {row[0]: getattr(self.plans, row[5]) for row in PLAN_OPERATIONS}
+        answers |= self.catalog.operations()
         self._answers: Mapping[str, Callable[..., Any]] = answers | {
             "searchOrders": self.orders.search,
             "getOrder": self.orders.get,
@@ -130,8 +129,6 @@ class AmazonStandIn(StandIn):
             "searchListingsItems": self.listings.search,
             "getListingsItem": self.listings.get,
             "patchListingsItem": self.listings.patch,
-            "putListingsItem": self.catalog.put,
-            "searchCatalogItems": self.catalog.search,
             "getInventorySummaries": self.ledger.list_inventory,
             "getShipments": self.inbound.list,
             "getShipmentItemsByShipmentId": self.inbound.list_items,

@@ -41,6 +41,10 @@ class Catalog:
     def add(self, *pages: Page) -> None:
         self.pages.update((page.asin, page) for page in pages)
 
+    def operations(self) -> dict[str, Any]:
+        """What answers each operation, by its name."""
+        return {"putListingsItem": self.put, "searchCatalogItems": self.search}
+
     def search(self, call: Call, now: datetime) -> dict[str, Any]:
         """searchCatalogItems by barcodes."""
         places = call.parameter("marketplaceIds").split(",")

@@ -112,7 +112,7 @@ class ShopifyAccount(Account):
         why = f", for {' and '.join(filter(None, kinds))}"
         return [f"the app lacks {', '.join(missing)}{why}: grant it in the Dev Dashboard and install it again."]
 
-    def _publishes(self, rules: NewListingRules) -> bool:
+    def _has_sales_channels(self, rules: NewListingRules) -> bool:
         """Whether new products are published to sales channels."""
         return bool(rules.shopify and rules.shopify.publish_to)
 
@@ -125,7 +125,11 @@ class ShopifyAccount(Account):
         content = WITHOUT_FOR_CONTENT if rules.enabled else {}
         new = rules.new_listings
         if rules.enabled and new.enabled:
-            content = {**content, **WITHOUT_FOR_NEW, **(WITHOUT_FOR_PUBLISHING if self._publishes(new) else {})}
+            content = {
+                **content,
+                **WITHOUT_FOR_NEW,
+                **(WITHOUT_FOR_PUBLISHING if self._has_sales_channels(new) else {}),
+            }
         if rules.enabled and IMAGES in rules.owned:
             content = {**content, "write_files": "pictures cannot be replaced"}
         if rules.enabled and rules.translations:

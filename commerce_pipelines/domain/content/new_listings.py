@@ -254,7 +254,9 @@ def build_listing(key: str, products: Sequence[Product], market: Market) -> NewL
     rules = msgspec.structs.replace(market.rules, owned=CREATED, translations={})
     wanted = render(products[0], rules, shape.limits, alone=alone)
     needs = {TITLE, *shape.needs, *(field for field in rules.new_listings.needs if field in shape.limits)}
-    shared = _fit_all({field: wanted.values.get(field, "") for field in WHOLE if field in shape.limits}, rules, shape)
+    shared = _check_texts(
+        {field: wanted.values.get(field, "") for field in WHOLE if field in shape.limits}, rules, shape
+    )
     if isinstance(shared, Reason):
         return shared
     more = market.more.get(products[0].product_id, {})
@@ -281,7 +283,7 @@ def build_listing(key: str, products: Sequence[Product], market: Market) -> NewL
 def _build_offer(product: Product, rules: ContentRules, shape: Shape, *, alone: bool) -> Offered | Reason:
     """A variant with its own values."""
     texts = render(product, rules, shape.limits, alone=alone).values
-    values = _fit_all({field: text for field, text in texts.items() if field not in WHOLE}, rules, shape)
+    values = _check_texts({field: text for field, text in texts.items() if field not in WHOLE}, rules, shape)
     if isinstance(values, Reason):
         return values
     if PRICE in shape.limits:
@@ -293,7 +295,7 @@ def _build_offer(product: Product, rules: ContentRules, shape: Shape, *, alone: 
     return Offered(sku=product.code, product_id=product.product_id, values=values)
 
 
-def _fit_all(texts: Text, rules: ContentRules, shape: Shape) -> dict[str, str] | Reason:
+def _check_texts(texts: Text, rules: ContentRules, shape: Shape) -> dict[str, str] | Reason:
     """Those that are not empty, as the channel takes them; why it would not take one."""
     fitting = {}
     for field, text in texts.items():

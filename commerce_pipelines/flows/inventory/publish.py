@@ -101,6 +101,16 @@ def compare(connections: Connections, name: str) -> Plan:
     return push_plan.plan(offer, availability.targets(offer), belief)
 
 
+def _read_made_listings(connections: Connections, name: str, run_id: str) -> None:
+    """Listings that were made for products (flows/content/new_listings.py) are read before stock is published next."""
+    from ...warehouse.inventory.listings import has_made_listings
+
+    with connections.warehouse.transaction() as connection:
+        are_new = has_made_listings(connection, name)
+    if are_new:
+        reread_listings(connections, name, run_id)
+
+
 def publish(
     connections: Connections,
     name: str,
@@ -118,17 +128,13 @@ def publish(
     read again, completely, and may be lowered at once but not raised: see `Plan.lowering`.
     """
     from ...domain.inventory import push_plan
-    from ...warehouse.inventory.listings import has_made_listings
     from ...warehouse.inventory.rows import lock_name, read_belief
     from ...warehouse.inventory.runs import record_run
     from ...warehouse.outbox import holds
 
     warehouse = connections.warehouse
     with warehouse.lock(lock_name(name), wait=True):
-        with warehouse.transaction() as connection:
-            are_new = has_made_listings(connection, name)
-        if are_new:
-            reread_listings(connections, name, run_id)
+        _read_made_listings(connections, name, run_id)
         offer = read_offer(connections, name, stock)
         targets = _store_targets(connections, name, offer, stock.company)
         with warehouse.transaction() as connection:

@@ -90,6 +90,9 @@ def trader(
 
 def test_a_tagged_product_is_planned_agreed_to_made_and_stocked(trader: Trader) -> None:
     amazon, _, shop = trader.lanes.world.channels.values()
+    trader.odoo.call("product.template", "create", vals_list=[
+        {"name": "Saucer", "type": "consu", "is_storable": True, "default_code": f"S-{trader.mark}"}
+    ])  # fmt: skip
     trader.run(SHOP, "inventory", STOCK)
     codes = trader.add()
     trader.run(SHOP, "content", CONTENT)

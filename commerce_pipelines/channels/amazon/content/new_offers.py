@@ -99,24 +99,24 @@ class AmazonNewOffers(NewListings):
         return self._marketplaces()[0]
 
     def find_more(self, products: Sequence[Product]) -> Mapping[int, dict[str, str] | Reason]:
-        found: dict[int, dict[str, str] | Reason] = {}
+        more: dict[int, dict[str, str] | Reason] = {}
         by_barcode = {}
         for product in products:
             text = _read_field(product, self._rules.asin)
             if text and not _ASIN.fullmatch(text):
-                found[product.product_id] = Reason(
+                more[product.product_id] = Reason(
                     "new_listing_unsuited", f"The field {self._rules.asin} of {product.code} holds no ASIN.",
                     "Write the ten letters and digits of the page's ASIN there, or nothing.", self._rules.asin,
                 )  # fmt: skip
             elif text:
-                found[product.product_id] = {ASIN: text, PRODUCT_TYPE: COMMON}
+                more[product.product_id] = {ASIN: text, PRODUCT_TYPE: COMMON}
             else:
                 by_barcode[product.product_id] = product
         if self._rules.by_barcode:
             self._search([product.values.get(BARCODE, "") for product in by_barcode.values()])
         for id_, product in by_barcode.items():
-            found[id_] = self._choose(product)
-        return found
+            more[id_] = self._choose(product)
+        return more
 
     def _choose(self, product: Product) -> dict[str, str] | Reason:
         """The one page with the product's barcode."""
@@ -192,18 +192,18 @@ class AmazonNewOffers(NewListings):
                                words=error.words)  # fmt: skip
 
     def _look(self, sent: SentListing) -> MadeListing:
-        return _accept(sent) if self._is_there(sent) else MadeListing(key=sent.key, status="absent")
+        return _settle_made(sent) if self._is_there(sent) else MadeListing(key=sent.key, status="absent")
 
     def _make(self, sent: SentListing) -> MadeListing:
         if self._is_there(sent):
             if sent.attempt > 1:
-                return _accept(sent)
+                return _settle_made(sent)
             return MadeListing(key=sent.key, status="refused", code=THERE, message="Amazon has this SKU already.")
         body = self._build_body(sent)
         issues = _list_issues(self._put(sent, body, preview=True), "VALID")
         if not issues:
             issues = _list_issues(self._put(sent, body, preview=False), "ACCEPTED")
-        return _refuse(sent, issues) if issues else _accept(sent)
+        return _refuse(sent, issues) if issues else _settle_made(sent)
 
     def _is_there(self, sent: SentListing) -> bool:
         query = {"marketplaceIds": self._place, "includedData": "summaries"}
@@ -261,7 +261,7 @@ def _refuse(sent: SentListing, issues: Sequence[Issue]) -> MadeListing:
                        words=Words("; ".join(issue.message for issue in issues)))  # fmt: skip
 
 
-def _accept(sent: SentListing) -> MadeListing:
+def _settle_made(sent: SentListing) -> MadeListing:
     sku = sent.listing.skus[0]
     return MadeListing(
         key=sent.key, status="accepted", reference=sku, listings=(ShownListing(key=sku, skus=(sku,), values={}),)

@@ -130,22 +130,22 @@ class ShopifyNewProducts(NewListings):
         if product is None:
             return MadeListing(key=sent.key, status="absent")
         if _is_done(product, sent.key):
-            return _accept(sent, product, self._rules.status.upper())
+            return _settle_made(sent, product, self._rules.status.upper())
         return MadeListing(key=sent.key, status="absent", reference=product.id)
 
     def _make(self, sent: SentListing, pictures: PictureSource) -> MadeListing:
         product = self._find(sent)
         if product is not None and _is_done(product, sent.key):
-            return _accept(sent, product, self._rules.status.upper())
+            return _settle_made(sent, product, self._rules.status.upper())
         self._find_publications()
         product = product or self._create(sent)
         variants = self._fill(sent.listing, product)
         self._stock(sent, product, variants)
         self._place(sent, product, pictures)
         if self._rules.publish_to:
-            self._publish(product)
-        self._finish(sent, product)
-        return _accept(sent, product, self._rules.status.upper(), variants)
+            self._put_on_sale(product)
+        self._complete(sent, product)
+        return _settle_made(sent, product, self._rules.status.upper(), variants)
 
     def _find(self, sent: SentListing) -> NewProduct | None:
         """The product that an earlier attempt made, None without one. Raises _Refused where the shop has one of the
@@ -239,13 +239,13 @@ class ShopifyNewProducts(NewListings):
         if outcome.status in ("refused", "stale"):
             raise _Refused(outcome.code, outcome.words, product.id)
 
-    def _publish(self, product: NewProduct) -> None:
+    def _put_on_sale(self, product: NewProduct) -> None:
         variables = {"id": product.id, "input": [{"publicationId": gid} for gid in self._find_publications()]}
         answer = self._graphql.change(PUBLISH, variables, PublishAnswer, repeat=Repeat.STATE).publishablePublish
         if answer.userErrors:
             raise _build_refusal(answer.userErrors, product.id)
 
-    def _finish(self, sent: SentListing, product: NewProduct) -> None:
+    def _complete(self, sent: SentListing, product: NewProduct) -> None:
         """The status, and the mark that it is complete. The texts once more: an earlier attempt may have had others."""
         values = sent.listing.values
         wanted = {
@@ -294,12 +294,12 @@ def _build_change(
 def build_handle(listing: NewListing) -> str:
     """The handle of a new product: its title and its first SKU, in the letters that Shopify takes. The same listing has
     the same."""
-    sku = _slug(listing.skus[0])
-    title = _slug(listing.values[TITLE])[: MOST_HANDLE - len(sku)].strip("-")
+    sku = _make_slug(listing.skus[0])
+    title = _make_slug(listing.values[TITLE])[: MOST_HANDLE - len(sku)].strip("-")
     return "-".join(filter(None, (title, sku))) or listing.key
 
 
-def _slug(text: str) -> str:
+def _make_slug(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
     return _NO_LETTERS.sub("-", plain.lower()).strip("-")
 
@@ -353,7 +353,7 @@ def _build_refusal(errors: Sequence[UserError], reference: str = "") -> _Refused
     return _Refused(code, Words(errors[0].message if errors else ""), reference)
 
 
-def _accept(
+def _settle_made(
     sent: SentListing, product: NewProduct, status: str, variants: Sequence[NewVariant] = ()
 ) -> MadeListing:  # fmt: skip
     """listings: none of a draft, which buyers do not see."""
