@@ -40,5 +40,5 @@ class NewListings(Protocol):
 
     def look(self, listings: Sequence[SentListing]) -> Iterator[MadeListing]:
         """What is there of listings whose outcome is not known: `accepted`, or `absent` for one that is not there or is
-        not complete."""
+        not complete. None for one of which the marketplace could not be asked."""
         ...

@@ -324,6 +324,22 @@ def test_a_lost_answer_is_looked_at_and_not_sent_again_while_it_may_still_arrive
     assert dict(maker.make().outcomes) == {"accepted": 1}
 
 
+def test_a_look_that_fails_settles_nothing(open_maker: Any) -> None:
+    maker: Maker = open_maker()
+    maker.add()
+    maker.shop.faults.append(Fault(match=lambda call: b"mutation CreateProduct" in call.body, drop=True, after=True))
+    assert dict(maker.make().outcomes) == {"unknown": 1}
+    pass_time(maker)
+    looks = Fault(match=lambda call: b"query FindProduct" in call.body, times=20, drop=True)
+    maker.shop.faults.append(looks)
+    for _ in range(2):
+        with suppress(TransientError):
+            maker.make()
+    looks.times = 0
+    assert dict(maker.make().outcomes) == {"accepted": 1}
+    assert len(maker.products()) == 1
+
+
 def test_variants_of_a_template_are_one_product_with_its_options(open_maker: Any) -> None:
     maker: Maker = open_maker()
     template = maker.add("K-RED", barcode=False)

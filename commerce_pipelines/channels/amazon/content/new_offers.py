@@ -177,7 +177,9 @@ class AmazonNewOffers(NewListings):
 
     def look(self, listings: Sequence[SentListing]) -> Iterator[MadeListing]:
         for sent in listings:
-            yield self._attempt(sent, partial(self._look, sent))
+            outcome = self._attempt(sent, partial(self._look, sent))
+            if outcome.status in ("accepted", "absent"):
+                yield outcome  # what could not be read was not looked at
 
     def _attempt(self, sent: SentListing, work: Callable[[], MadeListing]) -> MadeListing:
         """The outcome of one offer; an error that concerns it alone is an outcome, too."""
