@@ -110,12 +110,15 @@ def has_made_listings(connection: Connection, channel: str) -> bool:
     READ_AGAIN_UP_TO listings none count: they are read at night."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM commerce.effects WHERE target = %(channel)s AND kind = %(kind)s"
-            " AND status = 'accepted' AND settled_at > l.read_at) AND l.count <= %(most)s"
-            " FROM (SELECT max(read_at) AS read_at, count(*) FROM commerce.listings WHERE channel = %(channel)s) l",
-            {"channel": channel, "kind": Kind.LISTING, "most": READ_AGAIN_UP_TO},
+            "SELECT max(settled_at) FROM commerce.effects WHERE target = %s AND kind = %s AND status = 'accepted'",
+            (channel, Kind.LISTING),
         )
-        return bool(cursor.fetchone()[0])  # type: ignore[index]
+        (made_at,) = cursor.fetchone()  # type: ignore[misc]
+        if made_at is None:
+            return False
+        cursor.execute("SELECT max(read_at), count(*) FROM commerce.listings WHERE channel = %s", (channel,))
+        read_at, rows = cursor.fetchone()  # type: ignore[misc]
+    return rows <= READ_AGAIN_UP_TO and (read_at is None or read_at < made_at)
 
 
 def locations(connection: Connection, channel: str) -> set[str]:
