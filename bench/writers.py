@@ -30,6 +30,7 @@ from typing import Any
 import msgspec
 
 from commerce_pipelines.channels.capabilities import AccountId
+from commerce_pipelines.channels.settings import ChannelSettings
 from commerce_pipelines.domain.sales.draft import SaleDraft
 from commerce_pipelines.flows.odoo_writer import odoo_writers
 from commerce_pipelines.flows.orders.in_parts import load_drafts
@@ -130,18 +131,16 @@ def draw(worlds: Sequence[World], count: int) -> list[SaleDraft]:
 @contextmanager
 def open_doors(url: str, odoo: OdooSettings, writers: int) -> Iterator[Connections]:
     """Doors of a process of its own."""
+
+    def open_channel(settings: ChannelSettings, *_: Any) -> Any:
+        return _Channel(settings.name)
+
     environ = {"COMMERCE_DATABASE_URL": url, "COMMERCE_MASTER_KEY": MASTER_KEY_TEXT}
-    connections = open_connections(
-        _build_settings(odoo, writers), environ, channels=lambda settings, *_: _as_channel(settings.name)
-    )
+    connections = open_connections(_build_settings(odoo, writers), environ, channels=open_channel)
     try:
         yield connections
     finally:
         connections.warehouse.close()
-
-
-def _as_channel(name: str) -> Any:
-    return _Channel(name)
 
 
 def _build_settings(odoo: OdooSettings, writers: int) -> Settings:

@@ -67,7 +67,7 @@ def _load_under_kills(
         for at, name in enumerate(CHANNELS)
     }
     chance, kills, failures = random.Random(len(drafts)), 0, 0
-    at_work = {name: _fork(url, odoo, name, of_channel[name]) for name in CHANNELS}
+    at_work = {name: _start_loading(url, odoo, name, of_channel[name]) for name in CHANNELS}
     strike = time.monotonic() + chance.uniform(*KILL_SECONDS)
     while at_work:
         time.sleep(0.2)
@@ -78,7 +78,7 @@ def _load_under_kills(
             elif ended:
                 failures += os.waitstatus_to_exitcode(status) > 0
                 assert failures < MOST_FAILURES, "the processes fail by themselves"
-                at_work[name] = _fork(url, odoo, name, of_channel[name])
+                at_work[name] = _start_loading(url, odoo, name, of_channel[name])
         if at_work and time.monotonic() >= strike:
             os.kill(at_work[chance.choice(sorted(at_work))], signal.SIGKILL)
             kills += 1
@@ -96,7 +96,7 @@ def _share_buyers(drafts: list[SaleDraft]) -> list[SaleDraft]:
     return drafts
 
 
-def _fork(url: str, odoo: OdooSettings, name: str, drafts: Sequence[SaleDraft]) -> int:
+def _start_loading(url: str, odoo: OdooSettings, name: str, drafts: Sequence[SaleDraft]) -> int:
     """A process that loads these drafts; its id."""
     process = os.fork()
     if process:

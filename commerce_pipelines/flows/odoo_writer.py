@@ -2,7 +2,7 @@
 
     gate      every flow but orders alone; orders too, unless odoo.writers is more than one: then they share it
     channel   of flows that share the gate, one at a time for a channel, so that nobody else writes its orders
-    keys      products and buyers of the orders that are written (domain/sales/sharing.py), in one order for all
+    keys      products and buyers of the orders that are written (domain/sales/division.py), in one order for all
     slot      one of odoo.writers
 
 Whoever waits for one of these holds only what is above it, and the gate lets nobody in past a flow that waits for it

@@ -1,7 +1,7 @@
 """Orders written to Odoo in parts, by several threads and beside other channels' orders where `odoo.writers` allows it.
 
 What belongs here: what each order touches, and the threads. What does not: which orders share what
-(domain/sales/sharing.py), the locks (flows/odoo_writer.py), writing (odoo/sales/).
+(domain/sales/division.py), the locks (flows/odoo_writer.py), writing (odoo/sales/).
 
 With one writer there is one part, no thread and no lock but the writer's own.
 """
@@ -14,18 +14,38 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from ...domain.orders.order import LineKind
+from ...domain.sales.division import buyer_keys, next_part, order_keys, part_size, product_keys
 from ...domain.sales.draft import SaleDraft, SaleOutcome
-from ...domain.sales.sharing import buyer_keys, next_part, order_keys, part_size, product_keys
 from ...odoo.sales.sale_orders import SalesLoad, cancel_sales
 from ...odoo.sales.touched import read_components, read_sold
 from ...resources.connections import Connections
 from ..odoo_writer import Turns
 from .customers import keep_customers, recall_customers
+from .marks import choose_due, release
+
+if TYPE_CHECKING:
+    from .load import Sorted
 
 ORDERS_A_CANCELLING = 100
 Keys = Mapping[str, frozenset[str]]
+
+
+def carry_out(
+    turns: Turns, connections: Connections, name: str, work: Sorted, drafts: Sequence[SaleDraft],
+    advance: Callable[[int], None] | None,
+) -> None:  # fmt: skip
+    """Load and cancel what is due, and put the outcomes into `work.verdicts`."""
+    if due := choose_due(work):
+        with taking_sold(turns, due):
+            release(turns.client, due)
+    for outcome in load_drafts(turns, connections, name, drafts, work.odoo_ids, advance):
+        work.verdicts[outcome.order_id] = outcome
+    wanted = [row["order_id"] for row in work.cancel]
+    for outcome in cancel_orders(turns, connections.label(name), wanted, work.odoo_ids, work.refunded):
+        work.verdicts[outcome.order_id] = outcome
 
 
 def load_drafts(

@@ -38,7 +38,7 @@ from ...warehouse.orders.reductions import find_whole
 from ..odoo_writer import odoo_writers
 from .figures import Loaded, sum_figures
 from .landed_to_draft import PAST_AGE_LIMIT, drafts_of
-from .marks import STAYS, choose_due, choose_holds, choose_marks, mark, release
+from .marks import STAYS, choose_holds, choose_marks, mark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def load(
     days that cannot be read any more keep their place. again: try refused orders even if nothing changed for them (runs
     by hand, backfills, the nightly run).
     """
-    from .in_parts import cancel_orders, load_drafts, taking_sold
+    from .in_parts import carry_out, taking_sold
 
     now = connections.instruments.now()
     rows: list[Row] = list(records(orders))
@@ -99,14 +99,7 @@ def load(
         work = sort(connections, name, rows, again, now)
         drafted = drafts_of(connections, name, [(row["order_id"], row["day"]) for row in work.load], work.sales)
         channel = connections.settings.channel(name)
-        if due := choose_due(work):
-            with taking_sold(turns, due):
-                release(writer, due)
-        for outcome in load_drafts(turns, connections, name, drafted.drafts, work.odoo_ids, advance):
-            work.verdicts[outcome.order_id] = outcome
-        wanted = [row["order_id"] for row in work.cancel]
-        for outcome in cancel_orders(turns, connections.label(name), wanted, work.odoo_ids, work.refunded):
-            work.verdicts[outcome.order_id] = outcome
+        carry_out(turns, connections, name, work, drafted.drafts, advance)
         for order_id, _day, error in drafted.failures:
             work.verdicts[order_id] = SaleOutcome(
                 channel=name, order_id=order_id, action=Action.REFUSED, reason=error.reason, words=error.words

@@ -39,7 +39,7 @@ def load_sales(
 
 class SalesLoad:
     """What `load_sales` looks up once, so that its drafts can be loaded in parts. Threads may load parts at once that
-    share no order and no buyer (domain/sales/sharing.py)."""
+    share no order and no buyer (domain/sales/division.py)."""
 
     def __init__(
         self, client: OdooClient, settings: OdooSettings, drafts: Sequence[SaleDraft], taxes: tuple[TaxMapping, ...]

@@ -1,7 +1,7 @@
 """The products whose stock is touched by writing an order: what kits are made of, and what Odoo's own orders hold.
 
 What belongs here: reading them, rather too many than too few. What does not: how many units of a component a kit takes
-(odoo/inventory/kits.py), what follows from sharing a product (domain/sales/sharing.py).
+(odoo/inventory/kits.py), what follows from sharing a product (domain/sales/division.py).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import pytest
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.core.failpoints import arm
 from commerce_pipelines.domain.orders.order import Buyer, OrderStatus
-from commerce_pipelines.domain.sales import sharing
+from commerce_pipelines.domain.sales import division
 from commerce_pipelines.flows.odoo_writer import odoo_writer, odoo_writer_if_free
 from commerce_pipelines.flows.orders import in_parts
 from commerce_pipelines.odoo.sales.sale_orders import SalesLoad
@@ -46,7 +46,7 @@ def open_lane(odoo: Server, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "SMALLEST", 2)
+    monkeypatch.setattr(division, "SMALLEST", 2)
 
 
 @pytest.fixture
@@ -215,9 +215,9 @@ def test_what_odoo_has_is_changed_and_cancelled_beside_what_is_new(
     lane = open_lane()
     changed, cancelled, *_ = put_orders(lane, 4, MUG)
     lane.run()
-    known = lane.channel.known
-    lane.put(later(known[changed], lines=(line(1690, PAPER),)))
-    lane.put(later(known[cancelled], status=OrderStatus.CANCELLED))
+    first = lane.channel.known
+    lane.put(later(first[changed], lines=(line(1690, PAPER),)))
+    lane.put(later(first[cancelled], status=OrderStatus.CANCELLED))
     new = put_orders(lane, 4, PAPER)
     loaded = lane.run()
     assert loaded.actions == {"created": 4, "changed": 1, "cancelled": 1, "unchanged": 2}, loaded.reasons

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_pipelines.domain.orders.order import Buyer
-from commerce_pipelines.domain.sales import sharing
+from commerce_pipelines.domain.sales import division
+from commerce_pipelines.domain.sales.division import buyer_keys, next_part, order_keys, part_size, product_keys
 from commerce_pipelines.domain.sales.draft import SaleDraft
-from commerce_pipelines.domain.sales.sharing import buyer_keys, next_part, order_keys, part_size, product_keys
 from commerce_pipelines_tests.doubles.drafts import line, made, order
 
 KEYS = st.frozensets(st.integers(0, 30).map(lambda number: f"product {number}"), max_size=4)
@@ -67,8 +67,8 @@ def test_a_part_is_made_of_neighbours() -> None:
 def test_a_part_holds_no_more_locks_than_a_database_has() -> None:
     waiting = {f"order {number}": frozenset({f"product {number}.{n}" for n in range(100)}) for number in range(20)}
     part = next_part(waiting, (), 20)
-    assert len(part) == sharing.MOST_KEYS // 100
-    monster = {"big": frozenset(f"product {n}" for n in range(2 * sharing.MOST_KEYS))}
+    assert len(part) == division.MOST_KEYS // 100
+    monster = {"big": frozenset(f"product {n}" for n in range(2 * division.MOST_KEYS))}
     assert next_part(monster, (), 20) == ["big"]
 
 
@@ -76,8 +76,8 @@ def test_a_part_holds_no_more_locks_than_a_database_has() -> None:
 def test_parts_are_even(orders: int, writers: int, at_most: int) -> None:
     size = part_size(orders, writers, at_most)
     assert 1 <= size <= at_most
-    assert size >= min(orders, at_most, sharing.SMALLEST) // 2  # of two halves of a remainder
-    if orders >= writers * sharing.SMALLEST and at_most >= sharing.SMALLEST:
+    assert size >= min(orders, at_most, division.SMALLEST) // 2  # of two halves of a remainder
+    if orders >= writers * division.SMALLEST and at_most >= division.SMALLEST:
         assert (-(-orders // size)) % writers in (0, writers - 1) or orders // size >= writers
 
 
