@@ -23,6 +23,7 @@ from ..domain.content.fields import Limit
 from ..domain.content.listings import (
     GONE,
     ContentOutcome,
+    Note,
     PictureSource,
     SentChange,
     ShownListing,
@@ -37,6 +38,10 @@ STOPS = (CredentialError, SettingsError, RateLimited)  # errors that are about e
 FAILED = "failed"  # the code of an outcome that an error has
 Failed = dict[str, CommerceError]
 Read = Callable[[Sequence[ShownListing], Failed], Iterable[ShownListing]]
+
+
+def forget(references: Mapping[str, str]) -> None:
+    """A Note that nobody needs."""
 
 
 class Content(Protocol):
@@ -72,18 +77,23 @@ class Content(Protocol):
         """These as they are now, in any order; without those that are gone."""
         ...
 
-    def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
+    def send(
+        self, changes: Sequence[SentChange], pictures: PictureSource, note: Note = forget
+    ) -> Iterator[ContentOutcome]:
         """Make the changes; one outcome for each, as soon as it is known. Changes of one listing go together, in the
         fewest calls.
 
         Reads each listing before it writes, and answers `stale` for a field that shows something else than `before`
         (`is_as_planned`), and `accepted` without a call for one that shows `after` already. A picture is read from Odoo
-        only when it is sent. Raises only what stops every change; RecordError of a picture refuses its change.
+        only when it is sent. Raises only what stops every change; RecordError of a picture refuses its change. note:
+        called before a call that makes many changes, of which nobody could tell afterwards whether they were made.
         """
         ...
 
     def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
-        """What became of changes that were `pending`, by their `reference`; none for those that are not known."""
+        """What became of changes that were `pending`, or that were noted, by their `reference`; none for those that
+        are not known, or that cannot be looked at now. Of one whose listing is not known any more it may have the key
+        alone."""
         return iter(())
 
 

@@ -270,6 +270,7 @@ TRIED: dict[str, Any] = {
     "marketplaces": BY_PROBE,
     "seller_id": granted,
     "fba_returns": "none: both values work, and an account without FBA is told of it where returns are read",
+    "content_feed_above": BY_FILE,
     "secret_rotated_on": BY_DATES,
     # eBay
     "marketplace": BY_FILE,

@@ -22,7 +22,7 @@ from .listings import Listings
 
 KIND = "JSON_LISTINGS_FEED"
 KINDS = (KIND, ADJUSTMENTS, FULFILMENTS)
-MOST = 25_000
+MOST, MOST_BYTES = 25_000, 10 << 20  # of one feed: messages, and bytes of its document
 
 
 @dataclass
@@ -113,21 +113,24 @@ class Feeds:
         sent = json.loads(self._documents.documents[feed.document].body)
         issues: list[dict[str, Any]] = []
         accepted = 0
-        for message in sent["messages"][:MOST]:
+        if len(sent["messages"]) > MOST or len(self._documents.documents[feed.document].body) > MOST_BYTES:
+            feed.status = "FATAL"
+            return
+        items: list[dict[str, Any]] = []
+        for message in sent["messages"]:
             number = message["messageId"]
             if number in self.unsaid:
                 continue
             problems = self._listings.change(
                 message["sku"], feed.marketplaces[0], message.get("productType"), message["patches"], now
             )
-            issues += [
-                {"messageId": number, "sku": message["sku"], **{k: v for k, v in issue.items() if k != "categories"}}
-                for issue in problems
-            ]
+            issues += [_report(number, message["sku"], issue) for issue in problems]
             accepted += not problems
+            items += [] if problems else [{"sku": message["sku"], "issues": []}]
         count = len(sent["messages"]) - len(self.unsaid)
+        wanted = {"report": sent["header"]["report"]} if "report" in sent["header"] else {}
         report = {
-            "header": {"sellerId": sent["header"]["sellerId"], "version": "2.0", "feedId": feed.id},
+            "header": {"sellerId": sent["header"]["sellerId"], "version": "2.0", "feedId": feed.id, **wanted},
             "issues": issues,
             "summary": {
                 "errors": len(issues),
@@ -137,7 +140,16 @@ class Feeds:
                 "messagesInvalid": count - accepted,
             },
         }
+        if wanted:  # what was asked for of each item that a message changed
+            report["items"] = items
         feed.result = self._documents.new(json.dumps(report).encode(), "application/json; charset=UTF-8", deflate=True)
+
+
+def _report(number: int, sku: str, issue: dict[str, Any]) -> dict[str, Any]:
+    """An issue as a report has it: of its attributes the first alone."""
+    names = issue.get("attributeNames", [])
+    kept = {name: value for name, value in issue.items() if name not in ("categories", "attributeNames")}
+    return {"messageId": number, "sku": sku, **kept, **({"attributeName": names[0]} if names else {})}
 
 
 def _show(feed: Feed) -> dict[str, Any]:

@@ -105,6 +105,11 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
     marketplaces: tuple[str, ...] = ()
     seller_id: str = ""
     fba_returns: bool = True  # whether Amazon is asked for returns to its own warehouses, where returns are taken over
+    content_feed_above: int = (
+        # Listings that change in one run and marketplace: each takes a second by calls, the rate of previews; Amazon
+        # works on a feed for minutes, and the run that reads its report comes up to ten minutes later.
+        600
+    )
     secret_rotated_on: date | None = None  # when the client secret was last rotated in Seller Central
     notifications: Notifications = Notifications()
     poll_seconds: int = (
@@ -162,6 +167,8 @@ class Settings(ChannelSettings, tag="amazon", kw_only=True, frozen=True):
             raise SettingsError(f"{where}.seller_id is missing, without which no listing can be read or changed.")
         if self.refunding.enabled and not self.seller_id:
             raise SettingsError(f"{where}.seller_id is missing, without which no feed of refunds can be sent.")
+        if self.content_feed_above < 1:
+            raise SettingsError(f"{where}.content_feed_above: must be at least 1.")
         if self.tells_unnumbered and not self.seller_id:
             raise SettingsError(
                 f"{where}.seller_id is missing, without which no parcel without tracking number can be told "

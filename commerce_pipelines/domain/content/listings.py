@@ -5,6 +5,7 @@ What belongs here: those shapes. What does not: what Odoo says (products.py), wh
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -14,6 +15,9 @@ from .fields import IMAGES
 
 # The code of a refusal because the listing is not there any more: it is deleted when a reading shows the listing again.
 GONE = "gone"
+# Puts on record, by the changes' keys, the reference under which a later look finds them: before a call that makes many
+# changes at once, so that they are not made again after a crash.
+Note = Callable[[Mapping[str, str]], None]
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,11 +23,12 @@ from ...core.reasons import Reason
 from ...core.topics import Topic
 from ...domain.content.comparison import Action, ListingPlan, find_stop
 from ...domain.content.fields import PRICE
+from ...domain.content.listings import ShownListing
 from ...domain.outbox.effects import Kind, Status, Wanted, digest
 from ...resources.connections import Connections
 from ...warehouse.content.differences import Difference
 from ..identity import may_publish
-from ..outbox.dispatch import dispatch
+from ..outbox.dispatch import dispatch, look_after
 from .doors import ContentDoor, Due, build_wishes, list_due
 from .inputs import read_shown, take_products
 from .matching import decide, decide_again
@@ -169,10 +170,12 @@ def publish(
 
     release: a person agrees to the whole plan. Raises the channel's own errors after its answers are on record.
     """
+    from ...warehouse.outbox import holds
+
     rules = connections.settings.channel(name).content
     with connections.warehouse.lock(lock_name(name), wait=True):
         plans = decide(connections, name)
-        due = list_due(plans)
+        due: Due = list_due(plans)
         before = _store(connections, name, plans, run_id)
         done = Published(before=before, after=before, planned=len(due), plan_digest=digest_of(build_wishes(due)))
         if dry_run or rules.dry_run:
@@ -183,7 +186,19 @@ def publish(
         if rules.approve and not why:
             why = f"{len(due)} fields of {len({plan.listing.key for plan, _ in due.values()})} listings would change"
         try:
-            _send(connections, name, due, done, why=why, run_id=run_id, release=release)
+            door = ContentDoor(
+                connections.channel(name), due, OdooPictures(connections, name), _build_note(connections)
+            )
+            seen = _look_after(connections, name, door, done.answered)
+            if seen:
+                due = door.due = _decide_after(connections, name, seen, done.answered)
+                done.planned, done.plan_digest = len(due), digest_of(build_wishes(due))
+            agreed = _plan(connections, name, due, done, why=why, run_id=run_id, release=release)
+            statuses = seen | _send_due(connections, name, door, run_id, done.answered)
+            done.outcomes = Counter(map(str, statuses.values()))
+            if agreed and not {Status.UNKNOWN, Status.PENDING} & set(statuses.values()):
+                with connections.warehouse.transaction() as connection:
+                    holds.used(connection, name, Kind.CONTENT)
         finally:
             after = decide_again(connections, name, done.answered)
             done.after = _store(connections, name, after, run_id)
@@ -195,17 +210,48 @@ def digest_of(wishes: Sequence[Wanted]) -> str:
     return digest({wish.key: digest(wish.body) for wish in wishes})[:16] if wishes else ""
 
 
-def _send(
+def _build_note(connections: Connections) -> Callable[[Mapping[int, str]], None]:
+    from ...warehouse.outbox import effects
+
+    def refer(references: Mapping[int, str]) -> None:
+        with connections.warehouse.transaction() as connection:
+            effects.refer(connection, references)
+
+    return refer
+
+
+def _look_after(connections: Connections, name: str, door: ContentDoor, answered: set[str]) -> dict[str, Status]:
+    """Look at earlier changes of which the channel has not said yet what became of them. answered: as `_send_due`."""
+    try:
+        return look_after(connections.warehouse, name, Kind.CONTENT, door)
+    finally:
+        _keep_answers(connections, name, door, answered)
+
+
+def _decide_after(connections: Connections, name: str, seen: Mapping[str, Status], answered: set[str]) -> Due:
+    """What is to be changed after the channel said what became of earlier changes. Where something else is wanted than
+    what it has made by now, the listing is read again."""
+    due = list_due(decide_again(connections, name, answered))
+    older = [plan.listing for key, (plan, _) in due.items() if seen.get(key) is Status.ACCEPTED]
+    if older:
+        _read_again(connections, name, older)
+        due = list_due(decide_again(connections, name, answered))
+    return due
+
+
+def _plan(
     connections: Connections, name: str, due: Due, done: Published, *, why: str, run_id: str, release: bool
-) -> None:  # fmt: skip
-    """Put the plan on record, held for a person or not, and send what may be sent."""
+) -> bool:  # fmt: skip
+    """Put the plan on record, held for a person or not; whether a person has agreed to some of it. What is still under
+    way waits, whatever is wanted by now: the channel may make the older change last."""
     from ...warehouse.outbox import effects, holds
 
     wishes = build_wishes(due)
     with connections.warehouse.transaction() as connection:
         unsettled = [row.effect for row in effects.unsettled(connection, name, Kind.CONTENT)]
-        pending = {effect.key: digest(effect.body) for effect in unsettled if effect.status is Status.PENDING}
-        wishes = [wish for wish in wishes if pending.get(wish.key) != digest(wish.body)]
+        pending = {effect.key for effect in unsettled if effect.status is Status.PENDING}
+        wishes = [wish for wish in wishes if wish.key not in pending]
+        effects.drop_unwanted(connection, name, Kind.CONTENT, [wish.key for wish in wishes])
         failed = {effect.key for effect in unsettled if effect.status is Status.UNKNOWN}
         wishes.sort(key=lambda wish: wish.key in failed)  # so that what fails in every run holds up no other
         wanted = {wish.key: digest(wish.body) for wish in wishes}
@@ -228,34 +274,40 @@ def _send(
         else:
             holds.resolve(connection, name, Kind.CONTENT)
             effects.plan(connection, name, Kind.CONTENT, wishes, run_id)
-    statuses = _send_due(connections, name, due, run_id, done.answered)
-    done.outcomes = Counter(map(str, statuses.values()))
-    if agreed and Status.UNKNOWN not in statuses.values():
-        with connections.warehouse.transaction() as connection:
-            holds.used(connection, name, Kind.CONTENT)
+    return agreed is not None
 
 
-def _send_due(connections: Connections, name: str, due: Due, run_id: str, answered: set[str]) -> dict[str, Status]:
+def _send_due(
+    connections: Connections, name: str, door: ContentDoor, run_id: str, answered: set[str]
+) -> dict[str, Status]:  # fmt: skip
     """Send, and keep what was answered and what the listings show by it. answered: takes the keys of those listings."""
+    try:
+        with _hold_stock(connections, connections.channel(name)) as door.targets:
+            return dispatch(connections.warehouse, name, Kind.CONTENT, door, run_id)
+    finally:
+        _keep_answers(connections, name, door, answered)
+
+
+def _keep_answers(connections: Connections, name: str, door: ContentDoor, answered: set[str]) -> None:
+    """Keep what the door was answered since it was asked last."""
     from ...warehouse.content import shown
     from ...warehouse.landing import words
 
-    channel = connections.channel(name)
-    door = ContentDoor(channel, due, OdooPictures(connections, name))
-    try:
-        with _hold_stock(connections, channel) as door.targets:
-            return dispatch(connections.warehouse, name, Kind.CONTENT, door, run_id)
-    finally:
-        answered.update(change.listing.key for change, _ in door.answers)
-        now = connections.instruments.now()
-        moved = [change.listing for change, answer in door.answers if answer.status == "stale"]
-        with connections.warehouse.transaction() as connection:
-            for change, answer in door.answers:
-                shown.keep_outcome(connection, name, change, answer, now)
-            if door.said:
-                words.keep(connection, connections.vault, name, Topic.CONTENT, door.said, now)
-        if moved or any(answer.pictures for _, answer in door.answers):
-            _read_again(connections, name, door)
+    answers, door.answers = door.answers, []
+    said, door.said = door.said, {}
+    answered.update(change.listing.key for change, _ in answers)
+    now = connections.instruments.now()
+    with connections.warehouse.transaction() as connection:
+        for change, answer in answers:
+            shown.keep_outcome(connection, name, change, answer, now)
+        if said:
+            words.keep(connection, connections.vault, name, Topic.CONTENT, said, now)
+    moved = {
+        change.listing.key: change.listing for change, answer in answers
+        if (answer.status == "stale" or answer.pictures) and change.listing.skus
+    }  # fmt: skip
+    if moved:
+        _read_again(connections, name, list(moved.values()))
 
 
 @contextlib.contextmanager
@@ -277,21 +329,17 @@ def _hold_stock(connections: Connections, channel: Channel) -> Iterator[Mapping[
         yield targets
 
 
-def _read_again(connections: Connections, name: str, door: ContentDoor) -> None:
+def _read_again(connections: Connections, name: str, listings: Sequence[ShownListing]) -> None:
     """Read listings again that showed something else than was known, or that have other pictures now."""
     from ...channels.capabilities import offered
     from ...warehouse.content import shown
     from ...warehouse.tables import database
 
-    listings = {
-        change.listing.key: change.listing
-        for change, answer in door.answers if answer.status == "stale" or answer.pictures
-    }  # fmt: skip
     channel = connections.channel(name)
     content = offered(channel.content, channel, "content")
     with connections.warehouse.transaction() as connection:
         read_at = database.clock(connection)
-    now = list(content.reread(list(listings.values())))
+    now = list(content.reread(listings))
     with connections.warehouse.transaction() as connection:
         shown.store_listings(
             connection, name, now, read_at, whole=False, settled_before=read_at - content.settles_after

@@ -71,6 +71,27 @@ def dispatch(warehouse: Warehouse, target: str, kind: Kind, door: Door, run_id: 
     return statuses
 
 
+def look_after(warehouse: Warehouse, target: str, kind: Kind, door: Door) -> dict[str, Status]:
+    """Look at effects of manner `set` that are pending, and at those in doubt of which a call put a reference on
+    record; the statuses by key of those that were seen. For a planner that has to know before it plans."""
+    with warehouse.lock(f"outbox {target} {kind}", wait=True):
+        with warehouse.transaction() as connection:
+            outbox.take_over(connection, target, kind)
+            doubtful = outbox.unsettled(connection, target, kind)
+        asked = {
+            row.effect.key: row for row in doubtful if row.effect.status is Status.PENDING or row.effect.reference
+        }  # fmt: skip
+        seen: list[Settled] = []
+        for outcome in door.look([row.effect for row in asked.values()]) if asked else ():
+            row = asked[outcome.key]
+            seen.append(
+                (row.effect, outcome, after_look(kind.manner, row.effect.status, outcome.status, quiet=row.quiet))
+            )
+        with warehouse.transaction() as connection:
+            outbox.settle(connection, seen, seen=True)
+    return {effect.key: status for effect, _, status in seen}
+
+
 def _look_at_door(kind: Kind, door: Door, doubtful: Sequence[outbox.Open]) -> tuple[list[Settled], list[Effect]]:
     """What the other side knows of effects in doubt, and the effects that have to be sent again."""
     asked = {

@@ -130,7 +130,8 @@ def keep_outcome(
         places = {slot.place: slot.picture.checksum for slot in change.slots}
         keep_pictures(connection, channel, {
             change.listing.key: {
-                place: Placed(checksum=places[place], id=id_) for place, id_ in outcome.pictures.items()
+                place: Placed(checksum=places[place], id=id_)
+                for place, id_ in outcome.pictures.items() if place in places
             }
         })  # fmt: skip
     if outcome.status not in ("accepted", "refused"):

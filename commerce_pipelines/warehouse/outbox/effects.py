@@ -8,7 +8,7 @@ target is the account that an effect is for, a channel's name; (target, kind) is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +183,30 @@ def settle(connection: Connection, outcomes: Sequence[tuple[Effect, Outcome, Sta
                 for effect, outcome, status in outcomes
             ],
             page_size=_ROWS_A_STATEMENT,
+        )
+
+
+def refer(connection: Connection, references: Mapping[int, str]) -> None:
+    """Put on record, before a call, by which reference a look finds effects of which it makes many; by sequence."""
+    from psycopg2.extras import execute_values
+
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "UPDATE commerce.effects e SET reference = v.reference FROM (VALUES %s) AS v (sequence, reference)"
+            " WHERE e.sequence = v.sequence AND e.status = 'sent'",
+            [(sequence, storable(reference)[:200]) for sequence, reference in references.items()],
+            page_size=_ROWS_A_STATEMENT,
+        )
+
+
+def drop_unwanted(connection: Connection, target: str, kind: Kind, wanted: Collection[str]) -> None:
+    """Nobody wants what is in doubt any more, except of these keys: in manner `set` such effects are superseded."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE commerce.effects SET status = 'superseded' WHERE target = %s AND kind = %s AND manner = 'set'"
+            " AND status = 'unknown' AND key <> ALL(%s)",
+            (target, kind, list(wanted)),
         )
 
 

@@ -113,6 +113,7 @@ class Feed(_Payload):
     processing_status: Processing
     created_time: datetime
     result_feed_document_id: str = ""
+    marketplace_ids: list[str] = []
 
 
 class Feeds(_Payload):

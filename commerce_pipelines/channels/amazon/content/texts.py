@@ -1,7 +1,8 @@
 """Texts and pictures of Amazon's listings: reading them, and changing single attributes.
 
 What belongs here: searches, reading again before a change, previews, patches, what an issue means for a field. What
-does not: which text is right (domain/content/), Amazon's shapes (payloads.py, shown.py).
+does not: which text is right (domain/content/), Amazon's shapes (payloads.py, shown.py), feeds of very many changes
+(fed.py).
 
 **One attribute, one marketplace.** A patch names top-level attributes, each as a list of objects with a marketplace
 and, of texts, a language; `merge` leaves the other languages' entries and every other attribute as they are. Bullet
@@ -35,16 +36,18 @@ from ....domain.content.fields import BULLETS, IMAGES, PRICE, Limit, base_of
 from ....domain.content.listings import (
     GONE,
     ContentOutcome,
+    Note,
     PictureSource,
     SentChange,
     ShownListing,
 )
 from ...http.call import MOST_CODES
 from ...http.session import Repeat, Response
-from ...product_content import STOPS, Attempts, Content, Failed, FreshListings, build_outcome
+from ...product_content import STOPS, Attempts, Content, Failed, FreshListings, build_outcome, forget
 from ..api.api import MEANINGS, Api, decode, errors, items_path
 from ..api.payloads import Issue, ItemSearchResults, Submission
 from .definitions import ProductTypes
+from .fed import FedContent, Message
 from .image_host import ImageHost, Unreachable
 from .payloads import Item
 from .shown import (
@@ -95,7 +98,7 @@ class AmazonContent(Content):
         self, api: Api, marketplaces: Callable[[], Sequence[str]], image_host: ImageHost | None = None
     ) -> None:
         self._api, self._marketplaces, self._image_host = api, marketplaces, image_host
-        self._types = ProductTypes(api)
+        self._types, self._fed = ProductTypes(api), FedContent(api)
 
     def limits(self, listing: ShownListing) -> Mapping[str, Limit]:
         pictures = {IMAGES: Limit(most=len(LOCATORS))} if self._image_host else {}
@@ -150,19 +153,40 @@ class AmazonContent(Content):
             return []
         return [decode(answer, Item)]
 
-    def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
+    def send(
+        self, changes: Sequence[SentChange], pictures: PictureSource, note: Note = forget
+    ) -> Iterator[ContentOutcome]:
+        """By a preview and a patch for each listing, and where more than `content_feed_above` listings of a marketplace
+        change, by a feed for all of them."""
         by_sku: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_sku[change.listing.key].append(change)
+        fed = self._choose_fed(changes)
         groups = {sku: [own[0].listing] for sku, own in by_sku.items()}
         fresh, attempts = FreshListings("Amazon", self._read_now, self._api.clock, groups, PAGE_SIZE), Attempts()
         for sku, own in by_sku.items():
-            yield from attempts.make(sku, own, self._change_listing(sku, own, fresh, pictures))
+            yield from attempts.make(sku, own, self._change_listing(sku, own, fresh, pictures, fed))
+        for place, messages in fed.items():
+            yield from self._fed.tell(place, messages, note)
+
+    def _choose_fed(self, changes: Sequence[SentChange]) -> dict[str, list[Message]]:
+        """The marketplaces whose changes go by a feed, with no message yet."""
+        listings: dict[str, set[str]] = defaultdict(set)
+        for change in changes:
+            if at := change.listing.reference.get(f"at/{change.field}"):
+                listings[at.partition(" ")[0]].add(change.listing.key)
+        most = self._api.settings.content_feed_above
+        return {place: [] for place, keys in listings.items() if len(keys) > most}
+
+    def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
+        return self._fed.look(changes)
 
     def _change_listing(
-        self, sku: str, changes: Sequence[SentChange], fresh: FreshListings, pictures: PictureSource
-    ) -> Iterator[ContentOutcome]:
-        """The changes of one SKU: a preview and a patch for each marketplace that any of them is about."""
+        self, sku: str, changes: Sequence[SentChange], fresh: FreshListings, pictures: PictureSource,
+        fed: Mapping[str, list[Message]],
+    ) -> Iterator[ContentOutcome]:  # fmt: skip
+        """The changes of one SKU: a preview and a patch for each marketplace that any of them is about. fed: takes the
+        messages of marketplaces that are told by a feed."""
         due: dict[tuple[str, str, str], list[Ready]] = defaultdict(list)
         for change in changes:
             ready: Ready | ContentOutcome | None = fresh.judge(sku, change, field_there=f"at/{change.field}")
@@ -174,7 +198,14 @@ class AmazonContent(Content):
             elif shown is not None and ready is not None:
                 due[find_place(shown, change.field)].append(ready)
         for where, some in due.items():
-            yield from self._send_valid(sku, where, some, fresh)
+            if where[0] not in fed:
+                yield from self._send_valid(sku, where, some, fresh)
+        for (place, _, product_type), some in due.items():
+            if place in fed:
+                patches = [patch for ready in some for patch in ready.patches]
+                placed = {ready.change.key: ready.placed for ready in some}
+                own = [ready.change for ready in some]
+                fed[place].append(Message(sku, product_type, patches, own, placed))
 
     def _make_ready(self, change: SentChange, now: ShownListing, source: PictureSource) -> Ready | ContentOutcome:
         """The patches of a change, its pictures put where Amazon can fetch them; its outcome where that fails."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -31,32 +31,38 @@ from ....core.errors import (
     CommerceError,
     CredentialError,
     PermanentError,
-    ProtocolError,
     RateLimited,
     SettingsError,
     TransientError,
     UnknownOutcome,
 )
-from ....core.legible import decode_json, one_word
+from ....core.legible import one_word
 from ....core.words import NO_WORDS, Words
 from ....domain.inventory.listings import Push, PushOutcome
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
 from ...http.call import MOST_CODES
 from ...http.session import Repeat
-from ..api.api import FEEDS_PATH, MEANINGS, Api, decode, errors, items_path
-from ..api.documents import contents, fetch, send
-from ..api.payloads import CreatedDocument, CreatedFeed, Document, Feed, Feeds, Issue, Submission
+from ..api.api import MEANINGS, Api, decode, errors, items_path
+from ..api.listing_feeds import (
+    AT_WORK,
+    MOST_MESSAGES,
+    FeedIssue,
+    FeedReport,
+    build_document,
+    create_feed,
+    list_feeds,
+    read_feed,
+    read_report,
+    submit_document,
+)
+from ..api.payloads import Feed, Issue, Submission
 from .listings import DEFAULT
-from .payloads import FeedIssue, FeedReport
 
-KIND = "JSON_LISTINGS_FEED"
-MOST_PATCHES, MOST_FEED_MESSAGES = 20, 25_000
+MOST_PATCHES, MOST_FEED_MESSAGES = 20, MOST_MESSAGES
 MOST_LOST = 3  # patches in a row without an answer
-CONTENT_TYPE = "application/json; charset=UTF-8"
 LOOK_PAUSE_SECONDS = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks at a feed; the last pause repeats
 FEED_WAIT_SECONDS = 600.0
-_ISSUE, _FEED_REPORT = msgspec.json.Decoder(FeedIssue), msgspec.json.Decoder(FeedReport)
 CLOCK_SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
 
 
@@ -124,11 +130,8 @@ def patch(push: Push) -> dict[str, Any]:
 
 def feed(pushes: Sequence[Push], seller_id: str) -> dict[str, Any]:
     """The document of a JSON_LISTINGS_FEED; messages are numbered from 1 in the order of the pushes."""
-    messages = [
-        {"messageId": number, "sku": push.listing.sku, "operationType": "PATCH", **patch(push)}
-        for number, push in enumerate(pushes, 1)
-    ]
-    return {"header": {"sellerId": seller_id, "version": "2.0", "issueLocale": "en_US"}, "messages": messages}
+    messages = [{"messageId": number, "sku": push.listing.sku, **patch(push)} for number, push in enumerate(pushes, 1)]
+    return build_document(seller_id, messages)
 
 
 def _patch_listings(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
@@ -173,64 +176,41 @@ def _submit_feed(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushO
     """One feed. If it fails before Amazon has accepted it, every push gets that failure as its outcome; afterwards the
     feed's report has the outcomes."""
     try:
-        feed_id = _create_feed(api, pushes, place)
+        feed_ids = _create_feed(api, pushes, place)
     except CredentialError:
         raise
     except (TransientError, PermanentError) as error:
         yield from (_build_outcome(wanted, "failed", "feed_not_sent", error) for wanted in pushes)
         return
     try:
-        state = _wait_for_feed(api, feed_id)
-        if state is None:
-            yield from (
-                _build_outcome(wanted, "pending", "in_progress", f"Feed {feed_id} is still at work.")
-                for wanted in pushes
+        for feed_id in feed_ids:
+            state = _wait_for_feed(api, feed_id)
+            report = (
+                read_report(api, state.result_feed_document_id) if state and state.result_feed_document_id else None
             )
-        elif not state.result_feed_document_id:
-            yield from (
-                _build_outcome(wanted, "failed", state.processing_status, f"Amazon gave up feed {feed_id}.")
-                for wanted in pushes
-            )
-        else:
-            report = _read_report(api, state.result_feed_document_id)
-            yield from _read(pushes, report, feed_id, done=state.processing_status == "DONE")
+            if report is None or not report.is_marked:
+                yield from _read(pushes, state, report, feed_id)
+                return
+        # Of the feeds that may have been taken for ours every one is of content.
+        sentence = "Amazon shows no feed of quantities, only of content."
+        yield from (_build_outcome(wanted, "failed", "feed_not_sent", sentence) for wanted in pushes)
     except CommerceError as error:
         # Amazon has the feed by now and will process it, whether or not we can read the result.
         yield from (_build_outcome(wanted, "pending", "unseen", error) for wanted in pushes)
 
 
-def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> str:
-    answer = api.send(
-        "POST",
-        "createFeedDocument",
-        f"{FEEDS_PATH}/documents",
-        {"contentType": CONTENT_TYPE},
-        repeat=Repeat.STATE,  # a document that no feed names has no effect
-        ok=(201,),
-    )
-    document = decode(answer, CreatedDocument)
-    body = msgspec.json.encode(feed(pushes, api.settings.seller_id))
-    send(api, "createFeedDocument", document.url, body, CONTENT_TYPE)
-    asked = {"feedType": KIND, "marketplaceIds": [place], "inputFeedDocumentId": document.feed_document_id}
+def _create_feed(api: Api, pushes: Sequence[Push], place: str) -> list[str]:
+    """The feed's id; those that it may have, the newest first, where the answer was lost."""
+    document_id = submit_document(api, msgspec.json.encode(feed(pushes, api.settings.seller_id)))
     began = api.now()
     try:
-        # Never repeated: Amazon would process two feeds with the same document, the second perhaps after a newer
-        # quantity.
-        made = api.send("POST", "createFeed", f"{FEEDS_PATH}/feeds", asked, repeat=Repeat.NEVER, ok=(202,))
+        return [create_feed(api, place, document_id)]
     except UnknownOutcome as error:
-        if feed_id := _find_taken_feed(api, began):
-            return feed_id
-        raise TransientError(f"{error} Amazon shows no such feed.", words=error.words) from None
-    return decode(made, CreatedFeed).feed_id
-
-
-def _find_taken_feed(api: Api, since: datetime) -> str:
-    """The feed that Amazon accepted although its answer was lost, '' if there is none. No other process sends feeds
-    meanwhile."""
-    earliest = (since - CLOCK_SKEW).isoformat(timespec="seconds").replace("+00:00", "Z")
-    query = {"feedTypes": KIND, "processingStatuses": "IN_QUEUE,IN_PROGRESS", "createdSince": earliest}
-    feeds = decode(api.call("getFeeds", f"{FEEDS_PATH}/feeds", query), Feeds).feeds
-    return max(feeds, key=lambda feed: feed.created_time).feed_id if feeds else ""
+        # No other process sends feeds of quantities meanwhile.
+        taken = list_feeds(api, began - CLOCK_SKEW, at_work=True)
+        if not taken:
+            raise TransientError(f"{error} Amazon shows no such feed.", words=error.words) from None
+        return [feed.feed_id for feed in sorted(taken, key=lambda feed: feed.created_time, reverse=True)]
 
 
 def _wait_for_feed(api: Api, feed_id: str) -> Feed | None:
@@ -239,31 +219,27 @@ def _wait_for_feed(api: Api, feed_id: str) -> Feed | None:
     while True:
         pause = next(pauses, pause)
         api.sleep(pause)
-        state = decode(api.call("getFeed", f"{FEEDS_PATH}/feeds/{feed_id}"), Feed)
-        if state.processing_status not in ("IN_QUEUE", "IN_PROGRESS"):
+        state = read_feed(api, feed_id)
+        if state.processing_status not in AT_WORK:
             return state
         if api.clock() - started > FEED_WAIT_SECONDS:
             return None
 
 
-def _read_report(api: Api, document_id: str) -> FeedReport:
-    answer = api.call("getFeedDocument", f"{FEEDS_PATH}/documents/{document_id}")
-    document = fetch(api, "getFeedDocument", decode(answer, Document))
-    try:
-        return decode_json(_FEED_REPORT, contents(document))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ProtocolError("The processing report of a feed is not shaped as Amazon's schema says.") from None
-
-
-def _read(pushes: Sequence[Push], report: FeedReport, feed_id: str, *, done: bool) -> Iterator[PushOutcome]:
+def _read(pushes: Sequence[Push], state: Feed | None, report: FeedReport | None, feed_id: str) -> Iterator[PushOutcome]:
     """The outcome of each push by its message: an ERROR is a refusal. A message without an issue counts as accepted
-    only if Amazon's own count agrees."""
-    faults: dict[int | None, list[Issue]] = {}
-    for issue in map(_read_issue, report.issues):
-        if issue.severity == "ERROR":
-            faults.setdefault(issue.message_id, []).append(issue)
+    only if Amazon's own count agrees. state: None while Amazon is at work on the feed."""
+    if state is None:
+        sentence = f"Feed {feed_id} is still at work."
+        yield from (_build_outcome(wanted, "pending", "in_progress", sentence) for wanted in pushes)
+        return
+    if report is None:
+        sentence = f"Amazon gave up feed {feed_id}."
+        yield from (_build_outcome(wanted, "failed", state.processing_status, sentence) for wanted in pushes)
+        return
+    faults = report.sort_faults()
     silent = [number for number in range(1, len(pushes) + 1) if number not in faults]
-    counted = done and report.summary.messages_accepted >= len(silent)
+    counted = state.processing_status == "DONE" and report.summary.messages_accepted >= len(silent)
     for number, wanted in enumerate(pushes, 1):
         if number in faults:
             yield _refuse_for_issues(wanted, faults[number])
@@ -277,19 +253,12 @@ def _read(pushes: Sequence[Push], report: FeedReport, feed_id: str, *, done: boo
             )
 
 
-def _read_issue(raw: msgspec.Raw) -> FeedIssue:
-    """An issue that cannot be read may belong to any message, so it counts as an issue of the whole feed."""
-    try:
-        return decode_json(_ISSUE, raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return FeedIssue(code="unreadable", message="Amazon's report on the feed holds an issue that cannot be read.")
-
-
 def _refuse_for_issues(push: Push, issues: Sequence[Issue]) -> PushOutcome:
     errors = [issue for issue in issues if issue.severity == "ERROR"]
     first = errors[0] if errors else Issue(code="INVALID")
     code = one_word(first.code) or "INVALID"
-    named = ", ".join(filter(None, map(one_word, first.attribute_names[:MOST_CODES])))
+    names = sorted(first.names) if isinstance(first, FeedIssue) else first.attribute_names
+    named = ", ".join(filter(None, map(one_word, names[:MOST_CODES])))
     sentence = f"Amazon refuses it: {MEANINGS.get(code, f'code {code}')}{f' (attribute {named})' if named else ''}."
     words = Words("; ".join(issue.message for issue in errors))
     return msgspec.structs.replace(_build_outcome(push, "refused", code, sentence), words=words)

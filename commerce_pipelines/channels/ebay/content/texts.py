@@ -27,6 +27,7 @@ from ....core.legible import one_word
 from ....domain.content.fields import DESCRIPTION, IMAGES, PRICE, SPECIFICS, TITLE, Limit
 from ....domain.content.listings import (
     ContentOutcome,
+    Note,
     PictureSource,
     SentChange,
     ShownListing,
@@ -37,7 +38,7 @@ from ....domain.content.pricelists import write_price
 from ...http.call import MOST_CODES
 from ...http.session import Repeat
 from ...http.throttle import BucketStore
-from ...product_content import STOPS, Attempts, Content, Failed, FreshListings
+from ...product_content import STOPS, Attempts, Content, Failed, FreshListings, forget
 from ..api import trading_payloads as trading
 from ..api.account import RESTARTS, Account, is_passing
 from .payloads import OneItem, SellerList, ShownItem
@@ -185,7 +186,9 @@ class EbayContent(Content):
             raise ProtocolError("eBay shows this listing in a shape that cannot be read.")
         yield from _build_listings(item)
 
-    def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
+    def send(
+        self, changes: Sequence[SentChange], pictures: PictureSource, note: Note = forget
+    ) -> Iterator[ContentOutcome]:
         by_item: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_item[find_item(change.listing)].append(change)

@@ -34,13 +34,14 @@ from ....domain.content.fields import (
 )
 from ....domain.content.listings import (
     ContentOutcome,
+    Note,
     PictureSource,
     SentChange,
     ShownListing,
 )
 from ....domain.content.pricelists import read_amount
 from ...http.session import HttpSession, Repeat
-from ...product_content import FAILED, Attempts, Content, Failed, FreshListings, build_outcome
+from ...product_content import FAILED, Attempts, Content, Failed, FreshListings, build_outcome, forget
 from ..api.graphql import GraphQL
 from ..api.pages import PageSizes
 from .payloads import (
@@ -122,7 +123,9 @@ class ShopifyContent(Content):
                     failed[gid] = ProtocolError("Shopify shows this product in a shape that cannot be read.")
                 yield from (listing for listing in read if listing.key in wanted)
 
-    def send(self, changes: Sequence[SentChange], pictures: PictureSource) -> Iterator[ContentOutcome]:
+    def send(
+        self, changes: Sequence[SentChange], pictures: PictureSource, note: Note = forget
+    ) -> Iterator[ContentOutcome]:
         by_product: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_product[change.listing.reference["product_id"]].append(change)
