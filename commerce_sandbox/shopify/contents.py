@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from .execution import Data, Rows
+from .execution import Data, Refused, Rows
 from .pictures import Pictures
 from .shop import instant, number, search
 from .stock import Stock
@@ -21,6 +21,7 @@ from .translations import Translations
 
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.IGNORECASE | re.DOTALL)
 _LONGEST_TITLE = 255
+MOST_INPUT = 250  # of any list in an input
 _OF_ITEM = {"harmonizedSystemCode", "countryCodeOfOrigin", "measurement", "sku", "cost"}
 
 
@@ -115,6 +116,9 @@ class Contents:
 
     def update_variants(self, arguments: Data, now: datetime) -> Data:
         """productVariantsBulkUpdate: all of the changes, or none if one is refused."""
+        if (many := len(arguments["variants"])) > MOST_INPUT:
+            text = f"The input array size of {many} is greater than the maximum allowed of {MOST_INPUT}."
+            raise Refused(text, "MAX_INPUT_SIZE_EXCEEDED", ("productVariantsBulkUpdate", "variants"))
         row = self.rows.get(number(arguments["productId"]))
         own = {self.stock.variants[place]["id"]: self.stock.variants[place] for place in row["places"]} if row else {}
         for wanted in arguments["variants"]:

@@ -80,6 +80,16 @@ class Product(msgspec.Struct, frozen=True):
     in7: list[Translation] = []
 
 
+class MoreVariants(msgspec.Struct, frozen=True):
+    id: str
+    updatedAt: str
+    variants: Variants
+
+
+class MoreAnswer(msgspec.Struct, frozen=True):
+    nodes: list[MoreVariants | None]
+
+
 class Products(msgspec.Struct, frozen=True):
     nodes: list[msgspec.Raw]  # each a Product, decoded by itself
     pageInfo: PageInfo

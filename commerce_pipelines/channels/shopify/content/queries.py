@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 FIRST_PRODUCTS = 5  # products of the first page, by the literal cost rule
-MOST_VARIANTS = 100  # of one product that are read with it; the others by a query of their own
+MOST_VARIANTS = 100  # of one product that are read with it, and with each query for more of them
 MOST_MEDIA = 20
 
-_PRODUCT = """
-fragment ProductContent on Product {
-  id title descriptionHtml updatedAt
-  media(first: 20, sortKey: POSITION) { nodes { id status ... on MediaImage { image { url } } } }
-  variants(first: $variants) {
+_VARIANTS = """
     nodes {
       id sku barcode price
       inventoryItem {
@@ -25,9 +21,33 @@ fragment ProductContent on Product {
       }
     }
     pageInfo { hasNextPage endCursor }
-  }%TRANSLATIONS%
+"""
+
+_PRODUCT = (
+    """
+fragment ProductContent on Product {
+  id title descriptionHtml updatedAt
+  media(first: 20, sortKey: POSITION) { nodes { id status ... on MediaImage { image { url } } } }
+  variants(first: $variants) {"""
+    + _VARIANTS
+    + """  }%TRANSLATIONS%
 }
 """
+)
+
+MORE_VARIANTS = (
+    """query MoreVariants($ids: [ID!]!, $variants: Int!, $after: String!) {
+  nodes(ids: $ids) {
+    ... on Product {
+      id updatedAt
+      variants(first: $variants, after: $after) {"""
+    + _VARIANTS
+    + """      }
+    }
+  }
+}
+"""
+)
 
 _PRODUCTS = """
 query ProductContents($first: Int!, $after: String, $variants: Int!) {

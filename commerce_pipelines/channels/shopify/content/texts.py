@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ....core.errors import ProtocolError, RecordError
+from ....core.errors import ProtocolError, RateLimited, RecordError, TransientError
 from ....core.legible import decode_json
 from ....core.words import Words
 from ....domain.content.fields import (
@@ -44,7 +44,9 @@ from ...http.session import HttpSession, Repeat
 from ...product_content import FAILED, Attempts, Content, Failed, FreshListings, build_outcome, forget
 from ..api.graphql import GraphQL
 from ..api.pages import PageSizes
+from ..api.queries import MOST_AT_ONCE
 from .payloads import (
+    MoreAnswer,
     Product,
     ProductsAnswer,
     Shop,
@@ -56,10 +58,11 @@ from .payloads import (
     VariantsAnswer,
 )
 from .pictures import ProductPictures
-from .queries import FIRST_PRODUCTS, MOST_VARIANTS, SHOP, UPDATE_PRODUCT, UPDATE_VARIANTS, build_queries
+from .queries import FIRST_PRODUCTS, MORE_VARIANTS, MOST_VARIANTS, SHOP, UPDATE_PRODUCT, UPDATE_VARIANTS, build_queries
 from .shown import OF_PRODUCT, OF_VARIANT, build_listings, show_variant
 from .translations import register
 
+READ_AGAIN = 3  # times that a product is read whose variants change meanwhile
 AT_ONCE = 5  # products that are read by their ids with one query
 _OF_PRODUCT = {TITLE: "title", DESCRIPTION: "descriptionHtml"}
 _products = msgspec.json.Decoder(Product)
@@ -89,14 +92,14 @@ class ShopifyContent(Content):
         return self._graphql.ask(SHOP, {}, ShopAnswer).shop.taxesIncluded
 
     def read(self) -> Iterator[tuple[ShownListing, ...]]:
-        """Active products, each as one listing for what its variants share and one for each variant. A product with
-        more than MOST_VARIANTS variants is left out: what its variants share cannot be told from some of them."""
+        """Active products, each as one listing for what its variants share and one for each variant. Raises
+        TransientError where a product changes as often as its variants are read."""
         after, seen = None, set[str | None]()
         while True:
             variables: dict[str, object] = {"after": after, "variants": MOST_VARIANTS}
             answer = self._sizes.ask(self._all, variables, ProductsAnswer)
             page, shop = answer.products, answer.shop
-            yield tuple(listing for raw in page.nodes for listing in _read_product(raw, self._locales, shop))
+            yield tuple(listing for raw in page.nodes for listing in self._read_product(raw, shop))
             if not page.pageInfo.hasNextPage:
                 return
             after = page.pageInfo.endCursor
@@ -118,10 +121,47 @@ class ShopifyContent(Content):
             for gid, raw in zip(some, answer.nodes, strict=False):
                 if bytes(raw) == b"null":
                     continue
-                read = list(_read_product(raw, self._locales, answer.shop))
+                try:
+                    read = list(self._read_product(raw, answer.shop))
+                except TransientError as error:
+                    if isinstance(error, RateLimited):
+                        raise
+                    failed[gid] = error
+                    continue
                 if not read:
                     failed[gid] = ProtocolError("Shopify shows this product in a shape that cannot be read.")
                 yield from (listing for listing in read if listing.key in wanted)
+
+    def _read_product(self, raw: msgspec.Raw, shop: Shop) -> Iterator[ShownListing]:
+        """The listings of a product; none of one that cannot be read. One that changes while its variants are read is
+        read again; raises TransientError where it changes each time."""
+        try:
+            for _ in range(READ_AGAIN):
+                product = decode_json(_products, raw)
+                variants = self._read_variants(product)
+                if variants is not None:
+                    yield from list(build_listings(product, variants, self._locales, shop)) if variants else ()
+                    return
+                asked = {"ids": [product.id], "variants": MOST_VARIANTS}
+                [raw] = self._graphql.ask(self._some, asked, SomeAnswer).nodes
+        except (msgspec.DecodeError, UnicodeDecodeError, RecordError, ProtocolError):
+            return
+        raise TransientError("A product was changed while its variants were read; it is read again later.")
+
+    def _read_variants(self, product: Product) -> list[Variant] | None:
+        """All variants of a product, because what they share cannot be told from some of them; None where it changes
+        while they are read. Raises ProtocolError for pages that repeat themselves."""
+        variants, page = list(product.variants.nodes), product.variants.pageInfo
+        while page.hasNextPage:
+            asked = {"ids": [product.id], "variants": MOST_VARIANTS, "after": page.endCursor}
+            [more] = self._graphql.ask(MORE_VARIANTS, asked, MoreAnswer).nodes or [None]
+            if more is None or more.updatedAt != product.updatedAt:
+                return None
+            if more.variants.pageInfo.endCursor == page.endCursor:
+                raise ProtocolError("Shopify repeats a page of variants.")
+            variants += more.variants.nodes
+            page = more.variants.pageInfo
+        return variants
 
     def send(
         self, changes: Sequence[SentChange], pictures: PictureSource, note: Note = forget
@@ -190,9 +230,16 @@ class ShopifyContent(Content):
             yield ContentOutcome(key=change.key, status="accepted", shown=values.get(change.field))
 
     def _update_variants(self, gid: str, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
+        """At most MOST_AT_ONCE variants a call."""
         by_variant: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_variant[change.listing.reference["variant_id"]].append(change)
+        groups = list(by_variant.items())
+        for start in range(0, len(groups), MOST_AT_ONCE):
+            yield from self._update_some(gid, dict(groups[start : start + MOST_AT_ONCE]))
+
+    def _update_some(self, gid: str, by_variant: Mapping[str, list[SentChange]]) -> Iterator[ContentOutcome]:
+        changes = [change for some in by_variant.values() for change in some]
         variants = [_build_variant(variant, some) for variant, some in by_variant.items()]
         answer = self._graphql.change(
             UPDATE_VARIANTS, {"product": gid, "variants": variants}, VariantsAnswer, repeat=Repeat.STATE
@@ -245,14 +292,3 @@ def _build_variant(gid: str, changes: Sequence[SentChange]) -> dict[str, Any]:
         else:
             item[_OF_VARIANT[change.field]] = change.after or None
     return {**variant, "inventoryItem": item} if item else variant
-
-
-def _read_product(raw: msgspec.Raw, locales: Sequence[str], shop: Shop) -> Iterator[ShownListing]:
-    """The listings of a product; none of one that cannot be read, or that has more variants than were read."""
-    try:
-        product = decode_json(_products, raw)
-        variants: list[Variant] = product.variants.nodes
-        if variants and not product.variants.pageInfo.hasNextPage:
-            yield from list(build_listings(product, variants, locales, shop))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecordError):
-        return
