@@ -17,6 +17,8 @@ from commerce_sandbox.server import Fault
 __all__ = ["open_world"]
 
 BOTH = (KETTLE, GRINDER)
+AMAZON, MUG = "amazon_eu", "MUG-STN-350-BL"
+BY_FEED = "}, content_feed_above: 2, notifications: {enabled: false"  # of the channel, behind its section of content
 MAIN = "main_product_image_locator"
 
 
@@ -38,11 +40,18 @@ class Pictured:
 
 
 @pytest.fixture
-def pictured(open_world: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pictured]:
+def open_pictured(open_world: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A function that opens such a merchant with these further keys of Amazon's."""
     monkeypatch.setenv("IMAGES_KEY", SECRET)
     with ImageHostStandIn() as host:
         folder = f"image_host: {{put: '{host.url}/x', public: '{host.url}/x', secret: {{env: IMAGES_KEY}}}}"
-        yield Pictured(open_world(", owned: [title, images]", f", {folder}"), host)
+        yield lambda more="": Pictured(open_world(", owned: [title, images]", f", {folder}{more}"), host)
+
+
+@pytest.fixture
+def pictured(open_pictured: Any) -> Pictured:
+    merchant: Pictured = open_pictured()
+    return merchant
 
 
 @pytest.mark.parametrize("name", CHANNELS)
@@ -61,6 +70,34 @@ def test_g96_a_picture_takes_the_main_place_is_uploaded_once_and_replaced_when_i
     assert (pictured.shown(name, KETTLE), pictured.uploads(name)) == ([PNG + b"x"], 3)
     assert world.run(name).outcomes == {}
     assert world.writes() - count == (2 if name == "amazon_eu" else 1)  # Amazon's preview is a call, too
+
+
+@pytest.mark.parametrize("fed", [False, True])
+def test_g96_three_changes_on_amazon_are_three_previews_and_patches_or_one_feed_and_one_upload(
+    open_pictured: Any, fed: bool
+) -> None:
+    """A second run makes no call. fed: by a feed, without previews."""
+    pictured: Pictured = open_pictured(BY_FEED if fed else "")
+    world, calls = pictured.world, pictured.world.amazon.calls
+    world.edit(KETTLE, image_1920=picture(b"a"))
+    world.run(AMAZON)
+    world.edit(KETTLE, image_1920=picture(b"b"))
+    for sku in (GRINDER, MUG):
+        world.edit(sku, name=f"New {sku}")
+    seen, puts = len(calls), pictured.host.puts
+    assert dict(world.run(AMAZON).outcomes) == ({"pending": 3} if fed else {"accepted": 3})
+    patches = [call.parameter("mode") for call in calls[seen:] if call.method == "PATCH"]
+    feeds = sum(call.method == "POST" and call.path.endswith("/feeds") for call in calls[seen:])
+    assert (patches.count("VALIDATION_PREVIEW"), patches.count(""), feeds) == ((0, 0, 1) if fed else (3, 3, 0))
+    assert pictured.host.puts - puts == 1
+    if fed:
+        [feed] = world.amazon.feeds.feeds.values()
+        feed.ready = world.amazon.now()
+        assert dict(world.run(AMAZON).outcomes) == {"accepted": 3}
+    assert pictured.shown(AMAZON, KETTLE) == [PNG + b"b"]
+    seen, puts = len(calls), pictured.host.puts
+    assert world.run(AMAZON).outcomes == {}
+    assert (calls[seen:], pictured.host.puts) == ([], puts)
 
 
 @pytest.mark.parametrize("point", ["effect_recorded", "attempt_recorded", "effect_answered", "effect_settled"])
