@@ -52,6 +52,7 @@ class Content(Protocol):
     was read right before, and never above `SentChange.targets`.
     settles_after: how long after the channel accepted a text it may still show the one from before.
     picture_hosts: domains of the channel's own pictures; a person's browser is shown no others.
+    details_a_night: how many listings `read_details` may be asked for in a night.
     """
 
     writes_stock: bool = False
@@ -72,6 +73,19 @@ class Content(Protocol):
         """Every listing that is offered, page by page, by the channel's way for bulk reading. A record that cannot be
         read is left out: whatever it shows stays."""
         ...
+
+    @property
+    def details_a_night(self) -> int:
+        return 0
+
+    def lacks_details(self, listing: ShownListing) -> bool:
+        """Whether `read` shows a listing without fields that `read_details` shows, one listing a call; `reference` then
+        tells under `detailed` when that was, '' for never."""
+        return False
+
+    def read_details(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
+        """These with the fields that no list shows; without those that cannot be read now."""
+        return iter(())
 
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
         """These as they are now, in any order; without those that are gone."""

@@ -276,7 +276,7 @@ TRIED: dict[str, Any] = {
     "marketplace": BY_FILE,
     **dict.fromkeys(("orders_api", "scopes", "signature", "signature.private_key", "signature.jwe"), granted),
     "refresh_token_issued_on": BY_DATES,
-    **dict.fromkeys(("trading_calls_per_day", "inventory_skus_per_call"), BY_FILE),
+    **dict.fromkeys(("trading_calls_per_day", "inventory_skus_per_call", "specifics_a_night"), BY_FILE),
     # Shopify
     "shop": BY_PROBE,
     "api_version": BY_DATES,

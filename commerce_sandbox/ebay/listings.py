@@ -21,7 +21,7 @@ UNLISTED = 2  # articles at the catalogue's end that are not on eBay
 class Offered(msgspec.Struct, kw_only=True):
     """One listing, or one variation of a multi-variation listing. offer_id: only where the Inventory API made it. item,
     offer: what else its item and its offer hold there. description: what buyers see. pictures: addresses, of a listing
-    that another API made.
+    that another API made; specifics: by name, of such a listing too.
 
     Buyers see the smaller of `total` and `available` there, `available` elsewhere.
     """
@@ -39,6 +39,7 @@ class Offered(msgspec.Struct, kw_only=True):
     ended: bool = False
     description: str = ""
     pictures: list[str] = []
+    specifics: dict[str, list[str]] = {}
     item: dict[str, Any] = {}
     offer: dict[str, Any] = {}
 

@@ -17,6 +17,7 @@ from .trading import Node, amount_node, answer, error_node, failure
 
 MOST = 4
 MOST_SKUS = 50
+MOST_NAME, MOST_VALUE, MOST_SPECIFICS = 40, 50, 45  # of item specifics
 
 
 def my_selling(offered: Collection[Offered], request: ET.Element, now: datetime) -> Reply:
@@ -57,7 +58,8 @@ def get_item(offered: Collection[Offered], request: ET.Element, now: datetime) -
     group = next((group for group in _group_active(offered) if group[0].item_id == wanted), None)
     if group is None:
         return failure("GetItem", now, "17", "This item cannot be accessed because the listing has been deleted.")
-    return answer("GetItem", "Success", now, [_build_item(group, described=True)])
+    wanted_specifics = request.findtext("IncludeItemSpecifics") == "true"
+    return answer("GetItem", "Success", now, [_build_item(group, described=True, specified=wanted_specifics)])
 
 
 def revise_item(
@@ -70,10 +72,31 @@ def revise_item(
         if problem := refused.get(sku):
             raise problem
         pictures = [address.text or "" for address in request.findall("Item/PictureDetails/PictureURL")]
+        specifics = _read_specifics(request)
         rewrite(offered, wanted, request.findtext("Item/Title"), request.findtext("Item/Description"), pictures)
+        for listing in offered if specifics is not None else ():
+            if listing.item_id == wanted:
+                listing.specifics = specifics or {}
     except Refused as error:
         return failure("ReviseFixedPriceItem", now, error.code, error.message)
     return answer("ReviseFixedPriceItem", "Success", now, [("ItemID", wanted)])
+
+
+def _read_specifics(request: ET.Element) -> dict[str, list[str]] | None:
+    """The container, which replaces all of a listing's; None where it is not sent. Raises Refused."""
+    container = request.find("Item/ItemSpecifics")
+    if container is None:
+        return None
+    specifics = {
+        row.findtext("Name", ""): [value.text or "" for value in row.findall("Value")]
+        for row in container.findall("NameValueList")
+    }
+    for name, values in specifics.items():
+        if not name or len(name) > MOST_NAME or any(not value or len(value) > MOST_VALUE for value in values):
+            raise Refused("21919308", "An item specific is too long, or empty.")
+    if len(specifics) > MOST_SPECIFICS:
+        raise Refused("21919309", "A listing has too many item specifics.")
+    return specifics
 
 
 def _group_active(offered: Collection[Offered]) -> list[list[Offered]]:
@@ -113,8 +136,10 @@ def revise_status(
     return answer("ReviseInventoryStatus", ack, now, done, errors)
 
 
-def _build_item(group: list[Offered], *, described: bool = False) -> Node:
+def _build_item(group: list[Offered], *, described: bool = False, specified: bool = False) -> Node:
+    """specified: with item specifics, which no list shows."""
     first = group[0]
+    specifics = first.item["product"].get("aspects", {}) if first.offer_id else first.specifics
     varied = bool(first.variation)
     return (
         "Item",
@@ -129,6 +154,15 @@ def _build_item(group: list[Offered], *, described: bool = False) -> Node:
             ("SKU", first.sku) if first.sku and not varied else None,
             ("PictureDetails", [("PictureURL", address) for address in first.addresses])
             if described and first.addresses
+            else None,
+            (
+                "ItemSpecifics",
+                [
+                    ("NameValueList", [("Name", name), *(("Value", value) for value in values)])
+                    for name, values in specifics.items()
+                ],
+            )
+            if specified and specifics
             else None,
             ("Variations", [_build_variation(listing) for listing in group]) if varied else None,
         ],

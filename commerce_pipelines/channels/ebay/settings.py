@@ -79,6 +79,7 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
     signature: SigningKey | None = None
     refresh_token_issued_on: date | None = None  # when the seller last consented
     trading_calls_per_day: int = 5_000
+    specifics_a_night: int = 50  # listings of the Trading API whose item specifics are read, where `owned` names them
     inventory_skus_per_call: int = 25
     poll_seconds: int = 60
     notifications: Notifications = Notifications()
@@ -91,6 +92,8 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
                 f"{where}.marketplace: {self.marketplace!r} is no marketplace of eBay's; "
                 f"write one of {', '.join(BY_ID)}."
             )
+        if self.specifics_a_night < 0:
+            raise SettingsError(f"{where}.specifics_a_night must be at least 0.")
         if self.trading_calls_per_day < 1_000:
             raise SettingsError(f"{where}.trading_calls_per_day must be at least 1000; eBay grants 5000 to everybody.")
         if not 1 <= self.inventory_skus_per_call <= 25:

@@ -20,6 +20,7 @@ from ...domain.content.fields import IMAGES, PRICE, SPECIFICS
 from ...domain.content.products import ATTRIBUTES
 from ...domain.content.rules import DEFAULT_SOURCES
 from ...resources.connections import Connections
+from .details import add_details
 
 if TYPE_CHECKING:
     from ...channels.settings import ChannelSettings
@@ -131,7 +132,7 @@ def read_shown(connections: Connections, name: str) -> int:
     content = offered(channel.content, channel, "content")
     with connections.warehouse.transaction() as connection:
         read_at, before = database.clock(connection), shown.count_listings(connection, name)
-    listings = [listing for page in content.read() for listing in page]
+    listings = add_details(connections, name, content, [listing for page in content.read() for listing in page])
     if before and not listings:
         raise ProtocolError(f"{name} shows no listing at all, last time {before}; what was read before is kept.")
     with connections.warehouse.transaction() as connection:

@@ -57,7 +57,7 @@ def decide(connections: Connections, name: str) -> list[ListingPlan]:
         if last is not None and last.stamp == stamp:
             return last.plans
         products = rows.load_products(connection, company)
-    by_code = _group_by_code(products, settings.sku_fold_case)
+    by_code = group_by_code(products, settings.sku_fold_case)
     plans = _compare_all(connections, name, by_code, None)
     _last[connections][name] = Decided(stamp, plans, by_code)
     return plans
@@ -101,7 +101,7 @@ def _compare_all(
     return plans
 
 
-def _group_by_code(products: Sequence[Product], fold_case: bool) -> ByCode:
+def group_by_code(products: Sequence[Product], fold_case: bool) -> ByCode:
     by_code: dict[str, list[Product]] = defaultdict(list)
     for product in products:
         by_code[key_of(product.code, fold_case)].append(product)

@@ -22,8 +22,8 @@ from .payloads import Currency, Id, bad_payload
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 REPEATED = frozenset(
-    ("BuyerTaxIdentifier", "Errors", "InventoryStatus", "Item", "PictureURL", "Refund", "ShipToAddress",
-     "ShippingCarrierDetails", "TaxDetails", "Transaction", "Variation")
+    ("BuyerTaxIdentifier", "Errors", "InventoryStatus", "Item", "NameValueList", "PictureURL", "Refund",
+     "ShipToAddress", "ShippingCarrierDetails", "TaxDetails", "Transaction", "Value", "Variation")
 )  # fmt: skip
 
 

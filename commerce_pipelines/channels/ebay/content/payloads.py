@@ -32,6 +32,17 @@ class Variations(_Element):
     Variation: list[Variation] = []
 
 
+class NameValue(_Element):
+    """One of a listing's item specifics."""
+
+    Name: str = ""
+    Value: list[str] = []
+
+
+class ItemSpecifics(_Element):
+    NameValueList: list[NameValue] = []
+
+
 class ShownItem(_Element):
     """A listing as buyers see it."""
 
@@ -42,6 +53,7 @@ class ShownItem(_Element):
     StartPrice: Amount | None = None
     ListingType: str = ""
     PictureDetails: PictureDetails | None = None
+    ItemSpecifics: ItemSpecifics | None = None
     Variations: Variations | None = None
 
     @property

@@ -38,7 +38,7 @@ from ..api.revisions import count_again, may_revise
 from . import managed as inventory
 from .payloads import Revised
 from .pictures import Arranged, arrange, name_picture
-from .specifics import show_aspects
+from .specifics import build_specifics, show_aspects
 
 # Trading: the listing is not there, or it has ended; Inventory API: no such item or offer.
 ENDED = frozenset(("17", "291", "21916750", "25710", "25713"))
@@ -166,9 +166,6 @@ def _make_ready(
     account: Account, change: SentChange, now: ShownListing, managed: inventory.Managed | None, source: PictureSource
 ) -> Ready | ContentOutcome:  # fmt: skip
     """Upload what the change needs; its outcome where that fails."""
-    if change.field == SPECIFICS and managed is None:
-        sentence = "The Trading API made this listing, so its item specifics are left alone."
-        return build_outcome(change, "refused", "not_managed", sentence)
     if change.field != IMAGES:
         return Ready(change)
     shown = now.reference["pictures"].split("\n")
@@ -234,6 +231,7 @@ def _revise_classic(account: Account, some: Sequence[Ready], count: Callable[[],
         "Description": texts.get(DESCRIPTION), "DescriptionReviseMode": "Replace" if DESCRIPTION in texts else None,
         "ItemID": some[0].change.listing.key, "Title": texts.get(TITLE),
         "PictureDetails": {"PictureURL": pictures} if pictures else None,
+        "ItemSpecifics": build_specifics(texts[SPECIFICS]) if SPECIFICS in texts else None,
     }  # fmt: skip
     root = account.trading("ReviseFixedPriceItem", {"Item": item}, repeat=Repeat.STATE, partial=True)
     answer = trading.read_answer(root, Revised, "ReviseFixedPriceItem")

@@ -11,7 +11,7 @@ fixed-price listings are read: of an auction with bids nothing may change.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,9 +46,11 @@ from .pictures import MOST, name_picture
 from .prices import STATUSES_A_CALL, revise_prices
 from .revising import ENDED, find_item, revise
 from .specifics import LIMIT as SPECIFICS_LIMIT
-from .specifics import add_specifics, read_all, read_some
+from .specifics import add_specifics, read_all, read_some, show_specifics
 
 PAGE_SIZE = 200
+# In the reference of a listing whose specifics GetItem alone shows: when it was read so, '' before it was.
+DETAILED = "detailed"
 MOST_LOST = 3  # single listings of one reading at which eBay may fail
 REREAD_AT_ONCE = 25  # listings that are read again in one call, right before they are changed: eBay takes 50 SKUs
 # A fixed-price listing is renewed every month, so each of them ends, as eBay says it, within that time.
@@ -99,7 +101,7 @@ class EbayContent(Content):
             seen.update(item.ItemID for item in new)
             fixed = [item for item in new if item.ListingType in ("", "FixedPriceItem")]
             shown = (listing for item in fixed for listing in _build_listings(item))
-            yield tuple(add_specifics(shown, aspects))
+            yield tuple(_mark_unlisted(add_specifics(shown, aspects), aspects) if SPECIFICS in owned else shown)
             if not page.HasMoreItems or not rows:
                 break
             number += 1
@@ -109,10 +111,25 @@ class EbayContent(Content):
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
         return self._read_now(listings, None)
 
+    @property
+    def details_a_night(self) -> int:
+        settings = self._account.settings
+        return settings.specifics_a_night if SPECIFICS in settings.content.owned else 0
+
+    def lacks_details(self, listing: ShownListing) -> bool:
+        return DETAILED in listing.reference
+
+    def read_details(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
+        failed: Failed = {}
+        for listing in listings:
+            if len(failed) <= MOST_LOST:
+                yield from self._read_items([_want_details(listing)], failed)
+
     def _read_now(self, listings: Sequence[ShownListing], failed: Failed | None) -> Iterator[ShownListing]:
         """As `_read_items`, with the specifics of those that showed some; a listing whose specifics eBay fails to read
         counts as one that it fails to read."""
-        owners = {listing.skus[0]: find_item(listing) for listing in listings if SPECIFICS in listing.values}
+        owners = {listing.skus[0]: find_item(listing) for listing in listings
+                  if SPECIFICS in listing.values and DETAILED not in listing.reference}  # fmt: skip
         shown = list(self._read_items(listings, failed))
         unread: Failed = {}
         specifics = read_some(self._account, owners, unread) if owners else {}
@@ -132,7 +149,8 @@ class EbayContent(Content):
         for listing in listings:
             keys[find_item(listing)].add(listing.key)
             skus[find_item(listing)].update(filter(None, listing.skus))
-        named = [item_id for item_id in keys if skus[item_id]]
+        detailed = {find_item(row) for row in listings if DETAILED in row.reference and SPECIFICS in row.values}
+        named = [item_id for item_id in keys if skus[item_id] and item_id not in detailed]
         seen: set[str] = set()
         for start in range(0, len(named), REREAD_AT_ONCE):
             some = named[start : start + REREAD_AT_ONCE]
@@ -146,7 +164,8 @@ class EbayContent(Content):
         lost = 0
         for item_id in [item_id for item_id in keys if item_id not in seen]:
             try:
-                yield from [row for row in self._read_item(item_id) if row.key in keys[item_id]]
+                read = self._read_item(item_id, detailed=item_id in detailed)
+                yield from [row for row in read if row.key in keys[item_id]]
             except STOPS:
                 raise
             except (TransientError, PermanentError) as error:
@@ -167,10 +186,13 @@ class EbayContent(Content):
             if item is not None:
                 yield item
 
-    def _read_item(self, item_id: str) -> Iterator[ShownListing]:
-        """A listing with its variations; nothing for one that has ended, or is not ours. Raises TransientError and
-        PermanentError for any other failure, and ProtocolError for an answer that cannot be read."""
-        content = {"DetailLevel": "ItemReturnDescription", "ItemID": item_id}
+    def _read_item(self, item_id: str, *, detailed: bool = False) -> Iterator[ShownListing]:
+        """A listing with its variations, detailed: with its specifics; nothing for one that has ended, or is not ours.
+        Raises TransientError and PermanentError for any other failure, and ProtocolError for an answer that cannot be
+        read."""
+        content: dict[str, Any] = {"DetailLevel": "ItemReturnDescription", "ItemID": item_id}
+        if detailed:
+            content["IncludeItemSpecifics"] = True
         root = self._account.trading("GetItem", content, repeat=Repeat.STATE, partial=True)
         answer = trading.read_answer(root, OneItem, "GetItem")
         if answer.Ack not in ("Success", "Warning"):
@@ -184,7 +206,13 @@ class EbayContent(Content):
         item = _convert(answer.Item[0]) if answer.Item else None
         if item is None:
             raise ProtocolError("eBay shows this listing in a shape that cannot be read.")
-        yield from _build_listings(item)
+        for listing in _build_listings(item):
+            if not detailed or "variation" in listing.reference:
+                yield listing
+                continue
+            reference = {**listing.reference, DETAILED: _write_instant(self._now())}
+            values = {**listing.values, **show_specifics(item)}
+            yield msgspec.structs.replace(listing, values=values, reference=reference)
 
     def send(
         self, changes: Sequence[SentChange], pictures: PictureSource, note: Note = forget
@@ -192,7 +220,9 @@ class EbayContent(Content):
         by_item: dict[str, list[SentChange]] = defaultdict(list)
         for change in changes:
             by_item[find_item(change.listing)].append(change)
-        groups = {item_id: [change.listing for change in own] for item_id, own in by_item.items()}
+        groups = {
+            item_id: [_drop_details(change.listing, own) for change in own] for item_id, own in by_item.items()
+        }  # fmt: skip
         fresh = FreshListings("eBay", self._read_now, self._clock, groups, REREAD_AT_ONCE)
         prices: list[SentChange] = []
         attempts = Attempts()
@@ -228,6 +258,28 @@ class EbayContent(Content):
             repeat=Repeat.STATE,
         )
         return trading.read_answer(root, SellerList, "GetSellerList")
+
+
+def _mark_unlisted(listings: Iterable[ShownListing], aspects: Mapping[str, str | None]) -> Iterator[ShownListing]:
+    """The listings, those of one SKU that the Inventory API did not make marked: no list shows their specifics."""
+    for listing in listings:
+        if len(listing.skus) > 1 or "variation" in listing.reference or listing.skus[0] in aspects:
+            yield listing
+        else:
+            yield msgspec.structs.replace(listing, reference={**listing.reference, DETAILED: ""})
+
+
+def _want_details(listing: ShownListing) -> ShownListing:
+    return msgspec.structs.replace(listing, values={**listing.values, SPECIFICS: listing.values.get(SPECIFICS, "")})
+
+
+def _drop_details(listing: ShownListing, changes: Sequence[SentChange]) -> ShownListing:
+    """A listing whose specifics are not among the changes is read again without them: that needs no call of its own."""
+    wanted = any(change.field == SPECIFICS and change.listing.key == listing.key for change in changes)
+    if wanted or DETAILED not in listing.reference:
+        return listing
+    values = {field: text for field, text in listing.values.items() if field != SPECIFICS}
+    return msgspec.structs.replace(listing, values=values)
 
 
 def _convert(raw: dict[str, Any]) -> ShownItem | None:

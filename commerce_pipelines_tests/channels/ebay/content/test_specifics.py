@@ -1,4 +1,4 @@
-"""Item specifics of listings that the Inventory API made: those of Odoo change, the rest of the item stays."""
+"""Item specifics: those of Odoo change, the rest of a listing stays, whichever API made it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from commerce_pipelines.channels import product_content
 from commerce_pipelines.channels.ebay.channel import EbayChannel
+from commerce_pipelines.domain.content.listings import ShownListing
 from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
 from commerce_sandbox.ebay import EbayStandIn
 from commerce_sandbox.server import Call, Fault
@@ -125,3 +126,59 @@ def test_an_item_that_ebay_always_fails_to_read_holds_up_no_other(
     changes = [change(shown[row.item_id], "specifics", "Farbe: Blau") for row in rows]
     outcomes = [answer.status for answer in shop.content.send(changes, MemoryPictures())]
     assert outcomes == ["unknown", "accepted", "accepted"]
+
+
+def read_details(shop: EbayChannel, row: Any) -> ShownListing:
+    [listing] = list(shop.content.read_details([read(shop)[row.item_id]]))
+    return listing
+
+
+def test_those_of_the_trading_api_are_read_one_by_one_and_replaced_with_all_others(
+    ebay: EbayStandIn, shop: EbayChannel
+) -> None:
+    row = first(ebay, managed=False)
+    row.specifics = {"Marke": ["Acme"], "Farbe": ["Rot", "Blau"]}
+    listing = read(shop)[row.item_id]
+    assert ("specifics" in listing.values, shop.content.lacks_details(listing)) == (False, True)
+    assert not shop.content.lacks_details(read(shop)[first(ebay, managed=True).item_id])
+    listing = read_details(shop, row)
+    assert listing.values["specifics"] == "Farbe: Rot\nFarbe: Blau\nMarke: Acme"
+    outcome = send(shop, listing, title="Kessel", specifics="Farbe: Grün\nMarke: Acme\nVolumen: 1,7 l")
+    assert {answer.status for answer in outcome.values()} == {"accepted"}
+    assert row.specifics == {"Farbe": ["Grün"], "Marke": ["Acme"], "Volumen": ["1,7 l"]}
+    assert (row.title, row.revisions, writes(ebay)) == ("Kessel", 1, ["ReviseFixedPriceItem"])
+    [reread] = shop.content.reread([listing])
+    assert reread.values["specifics"] == "Farbe: Grün\nMarke: Acme\nVolumen: 1,7 l"
+
+
+def test_those_of_the_trading_api_that_somebody_changes_meanwhile_stay(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    row = first(ebay, managed=False)
+    row.specifics = {"Farbe": ["Rot"]}
+    listing = read_details(shop, row)
+    row.specifics = {"Farbe": ["Rot"], "Eigenes": ["x"]}
+    changes = [change(listing, "specifics", "Farbe: Blau"), change(listing, "title", "Kessel")]
+    outcomes = {answer.key: answer.status for answer in shop.content.send(changes, MemoryPictures())}
+    assert outcomes == {changes[0].key: "stale", changes[1].key: "accepted"}
+    assert row.specifics == {"Farbe": ["Rot"], "Eigenes": ["x"]}
+
+
+def test_a_title_alone_needs_no_call_for_specifics(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    rows = find_rows(ebay, managed=False)[:3]
+    for row in rows:
+        row.specifics = {"Farbe": ["Rot"]}
+    listings = [read_details(shop, row) for row in rows]
+    ebay.calls.clear()
+    changes = [change(listing, "title", "Kessel") for listing in listings]
+    assert {answer.status for answer in shop.content.send(changes, MemoryPictures())} == {"accepted"}
+    names = [call.headers.get("x-ebay-api-call-name", "") for call in ebay.calls]
+    assert (names.count("GetSellerList"), names.count("GetItem")) == (1, 0)
+    assert [row.specifics for row in rows] == [{"Farbe": ["Rot"]}] * 3
+
+
+def test_one_that_cannot_be_read_is_left_out_of_a_night(ebay: EbayStandIn, shop: EbayChannel) -> None:
+    rows = find_rows(ebay, managed=False)[:2]
+    shown = read(shop)
+    rows[0].ended = True
+    read_now = list(shop.content.read_details([shown[row.item_id] for row in rows]))
+    assert [listing.key for listing in read_now] == [rows[1].item_id]
+    assert read_now[0].values["specifics"] == ""
