@@ -28,6 +28,7 @@ RATES: dict[str, Rate] = {
     "updateOffer": Rate(8, 50_000),
     "createImageFromFile": Rate(8, 40),  # 50 in five seconds, says eBay
     "bulkUpdatePriceQuantity": Rate(8, 50_000),
+    "bulkGetInventoryItem": Rate(8, 50_000),
     **dict.fromkeys(NOTIFICATIONS, Rate(0.1, 1_000)),
 }
 # Budget: context and name of the API; its calls a day; the operations that count to them. The Analytics API states what
@@ -37,7 +38,7 @@ QUOTAS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
      ("getOrders", "getOrder", "createShippingFulfillment", "getShippingFulfillments", "issueRefund")),
     ("calls of sell inventory", 2_000_000,
      ("getInventoryItems", "getInventoryItem", "createOrReplaceInventoryItem", "getOffers", "updateOffer",
-      "bulkUpdatePriceQuantity")),
+      "bulkUpdatePriceQuantity", "bulkGetInventoryItem")),
     ("calls of commerce notification", 10_000, NOTIFICATIONS),
 )  # fmt: skip
 TRADING_CALLS = "calls of tradingapi tradingapi"
