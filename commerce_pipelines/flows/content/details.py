@@ -36,7 +36,7 @@ def add_details(
     rows = {row.key: _carry(row, before.get(row.key)) if content.lacks_details(row) else row for row in listings}
     wanted = [
         row for row in rows.values()
-        if content.lacks_details(row) and _says_something(connections, name, content, row, by_code)
+        if content.lacks_details(row) and _has_something_to_say(connections, name, content, row, by_code)
     ]  # fmt: skip
     wanted.sort(key=lambda row: (row.reference[DETAILED], row.key))
     with suppress(RateLimited):  # the next night goes on
@@ -68,7 +68,7 @@ def _carry(row: ShownListing, before: ShownListing | None) -> ShownListing:
     )  # fmt: skip
 
 
-def _says_something(
+def _has_something_to_say(
     connections: Connections, name: str, content: Content, row: ShownListing, by_code: Mapping[str, Sequence[Product]]
 ) -> bool:  # fmt: skip
     """Whether Odoo has a product of this listing alone that says something of those fields."""

@@ -294,14 +294,14 @@ def _keep_answers(connections: Connections, name: str, door: ContentDoor, answer
     from ...warehouse.landing import words
 
     answers, door.answers = door.answers, []
-    said, door.said = door.said, {}
+    sealed, door.said = door.said, {}
     answered.update(change.listing.key for change, _ in answers)
     now = connections.instruments.now()
     with connections.warehouse.transaction() as connection:
         for change, answer in answers:
             shown.keep_outcome(connection, name, change, answer, now)
-        if said:
-            words.keep(connection, connections.vault, name, Topic.CONTENT, said, now)
+        if sealed:
+            words.keep(connection, connections.vault, name, Topic.CONTENT, sealed, now)
     moved = {
         change.listing.key: change.listing for change, answer in answers
         if (answer.status == "stale" or answer.pictures) and change.listing.skus

@@ -123,7 +123,7 @@ class EbayContent(Content):
         failed: Failed = {}
         for listing in listings:
             if len(failed) <= MOST_LOST:
-                yield from self._read_items([_want_details(listing)], failed)
+                yield from self._read_items([_ask_for_details(listing)], failed)
 
     def _read_now(self, listings: Sequence[ShownListing], failed: Failed | None) -> Iterator[ShownListing]:
         """As `_read_items`, with the specifics of those that showed some; a listing whose specifics eBay fails to read
@@ -269,7 +269,7 @@ def _mark_unlisted(listings: Iterable[ShownListing], aspects: Mapping[str, str |
             yield msgspec.structs.replace(listing, reference={**listing.reference, DETAILED: ""})
 
 
-def _want_details(listing: ShownListing) -> ShownListing:
+def _ask_for_details(listing: ShownListing) -> ShownListing:
     return msgspec.structs.replace(listing, values={**listing.values, SPECIFICS: listing.values.get(SPECIFICS, "")})
 
 
