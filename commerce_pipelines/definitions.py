@@ -6,10 +6,11 @@ they do. Adding a flow: docs/architecture.md.
 
 import gc
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
+import msgspec
 
 from .assets import content as content_assets
 from .assets import drift as drift_assets
@@ -30,7 +31,9 @@ from .assets.desk import jobs as desk_jobs
 from .assets.exceptions import exceptions_asset
 from .assets.looked_at import looked_at_checks, messages_come_checks
 from .channels.settings import ChannelSettings
+from .resources import quick_jobs
 from .resources.connections import Connections, open_connections
+from .resources.run_process import CHANNELS_OF_RUN
 from .resources.tables import TableIOManager
 from .sensors import content as content_sensors
 from .sensors import drift as drift_sensors
@@ -49,6 +52,7 @@ from .sensors.outcomes import alert_sensors
 from .settings import file as settings_file
 from .settings.file import Settings
 
+MOST_HELD = 20  # channels whose definitions the process holds that runs are forked from: 2 CPU-seconds at its start
 DOOR_VARIABLES = ("COMMERCE_DATABASE_URL", "COMMERCE_MASTER_KEY", "COMMERCE_MASTER_KEY_FROM")
 
 
@@ -139,30 +143,36 @@ LANES = (
 
 
 def build_defs(
-    settings: Settings, connections: Connections | None = None, lanes: Sequence[Lane] = LANES
+    settings: Settings,
+    connections: Connections | None = None,
+    lanes: Sequence[Lane] = LANES,
+    channels: Collection[str] | None = None,
 ) -> dg.Definitions:
     """Fresh Definitions for these settings; the same for `dagster dev`, the tests and the demo.
 
-    Every run is one process (`in_process_executor`), because a process per step costs seconds. To scale out, choose
-    another run launcher.
+    channels: names of those that get assets, sensors and jobs, for a run that works for no others; None: all. Every run
+    is one process (`in_process_executor`), because a process per step costs seconds. To scale out: docs/scale.md.
     """
+    quick_jobs.install()
     connections = connections or open_connections(settings)
-    served = [(lane, [channel for channel in settings.channels if lane.applies(channel)]) for lane in lanes]
+    chosen = [channel for channel in settings.channels if channels is None or channel.name in channels]
+    own = msgspec.structs.replace(settings, channels=tuple(chosen))
+    served = [(lane, [channel for channel in chosen if lane.applies(channel)]) for lane in lanes]
     in_use = [(lane, channels) for lane, channels in served if channels]
     return dg.Definitions(
         assets=[
             *(asset for lane, channels in in_use for asset in lane.assets(settings, channels)),
-            *(exceptions_asset(channel, settings.owner) for channel in settings.channels),
-            *([desk_asset(settings.owner)] if settings.channels else []),
+            *(exceptions_asset(channel, settings.owner) for channel in chosen),
+            *([desk_asset(settings.owner)] if chosen else []),
         ],
-        asset_checks=[*looked_at_checks(settings), *messages_come_checks(settings)],
+        asset_checks=[*looked_at_checks(own), *messages_come_checks(own)],
         sensors=[
             *(sensor for lane, channels in in_use for sensor in lane.sensors(settings, channels)),
             *alert_sensors(settings.alerts),
         ],
         jobs=[
             *(job for lane, channels in in_use for job in lane.jobs(settings, channels)),
-            *(desk_jobs(settings) if settings.channels else []),
+            *(desk_jobs(own) if chosen else []),
         ],
         schedules=[schedule for lane, channels in in_use for schedule in lane.schedules(settings, channels)],
         resources={"connections": connections, "io_manager": TableIOManager(connections)},
@@ -177,20 +187,32 @@ _built: list[tuple[object, dg.Definitions]] = []
 @dg.definitions
 def defs() -> dg.Definitions:
     """The definitions of the configured settings file, which is read each time. Raises SettingsError in one sentence if
-    the file is wrong."""
+    the file is wrong.
+
+    A run's process has those that it was forked with, unless the settings have changed since: then it builds those of
+    the channels that it works for (CHANNELS_OF_RUN).
+    """
     settings = settings_file.load()
     basis = (settings, _read_surroundings(settings))
     if not _built or _built[0][0] != basis:
         gc.unfreeze()
-        _built[:] = [(basis, build_defs(settings))]
+        _built[:] = [(basis, build_defs(settings, channels=_read_channels(settings)))]
         gc.freeze()  # what lives as long as the process is not looked at again by each collection
     return _built[0][1]
 
 
 def build_repository() -> None:
     """Build all that a run needs before its first step, for the process that runs are forked from: nothing is opened.
-    Raises SettingsError."""
-    defs().resolve_implicit_global_asset_job_def()
+    Of many channels each run builds its own. Raises SettingsError."""
+    if len(settings_file.load().channels) <= MOST_HELD:
+        defs().resolve_implicit_global_asset_job_def()
+
+
+def _read_channels(settings: Settings) -> list[str] | None:
+    """The channels that this process's run works for; None where it is no run, or works for something else as well."""
+    names = [name.strip() for name in os.environ.get(CHANNELS_OF_RUN, "").split(",")]
+    configured = {channel.name for channel in settings.channels}
+    return names if configured.issuperset(names) else None
 
 
 def _read_surroundings(settings: Settings) -> list[str | None]:

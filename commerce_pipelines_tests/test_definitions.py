@@ -20,9 +20,11 @@ import commerce_pipelines
 from commerce_pipelines.channels.registry import KINDS
 from commerce_pipelines.channels.settings import ChannelSettings
 from commerce_pipelines.core.errors import SettingsError
-from commerce_pipelines.core.lanes import DRIFT, EXCEPTIONS, FLOW_OF, LIMITS, OVERVIEW, REHEARSAL
+from commerce_pipelines.core.lanes import DESK, DRIFT, EXCEPTIONS, FLOW_OF, LIMITS, ODOO, OVERVIEW, PRIVACY, REHEARSAL
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.definitions import LANES, Lane, build_defs
+from commerce_pipelines.resources import dagster_internals, quick_jobs
+from commerce_pipelines.resources.run_process import CHANNELS_OF_RUN
 from commerce_pipelines.sensors.failures import FLOWS, STEPS
 from commerce_pipelines.settings.file import Settings, parse
 
@@ -74,6 +76,82 @@ def test_a_flow_is_one_line_in_the_table(defs: dg.Definitions) -> None:
     keys, before = ({spec.key for spec in built.resolve_all_asset_specs()} for built in (more, defs))
     assert keys - before == {dg.AssetKey(["amazon_eu", "parcels"])}
     assert before <= keys
+
+
+def test_jobs_are_made_quickly_and_are_those_that_dagster_makes(
+    defs: dg.Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = {job.name: job for job in defs.get_repository_def().get_all_jobs()}
+    module = dagster_internals.asset_jobs
+    monkeypatch.setattr(module, quick_jobs.MAKES, getattr(module, quick_jobs.MAKES).wraps)
+    monkeypatch.setattr(quick_jobs, "install", lambda: None)
+    slow = {job.name: job for job in build_defs(EXAMPLE).get_repository_def().get_all_jobs()}
+    assert quick.keys() == slow.keys()
+    for name, job in quick.items():
+        assert job.get_job_snapshot_id() == slow[name].get_job_snapshot_id(), name
+        for made, expected in ((job.asset_layer, slow[name].asset_layer),):
+            assert made.selected_asset_keys == expected.selected_asset_keys
+            assert made.asset_graph.asset_check_keys == expected.asset_graph.asset_check_keys
+            assert {node.key for node in made.asset_graph.asset_nodes} == {
+                node.key for node in expected.asset_graph.asset_nodes
+            }
+
+
+def test_a_run_of_one_channel_finds_all_that_it_needs_and_nothing_of_others(defs: dg.Definitions) -> None:
+    """Its assets, checks and jobs are those of the whole."""
+    whole = defs.get_repository_def()
+    shared = {ODOO, PRIVACY, OVERVIEW, REHEARSAL, DESK}
+    for channel in EXAMPLE.channels:
+        mine = build_defs(EXAMPLE, channels=[channel.name])
+        keys = {spec.key for spec in mine.resolve_all_asset_specs()}
+        assert {key.path[0] for key in keys} - shared == {channel.name}
+        assert {spec.key for spec in defs.resolve_all_asset_specs() if spec.key.path[0] == channel.name} <= keys
+        checks = mine.resolve_asset_graph().asset_check_keys
+        of_whole = defs.resolve_asset_graph().asset_check_keys
+        assert {key for key in of_whole if key.asset_key.path[0] == channel.name} <= checks <= of_whole
+        repository = mine.get_repository_def()
+        names = {job.name for job in repository.get_all_jobs()}
+        assert names <= {job.name for job in whole.get_all_jobs()}
+        for name in sorted(names - {"__ASSET_JOB"}):
+            nodes = {node.name for node in repository.get_job(name).graph.nodes}
+            assert nodes <= {node.name for node in whole.get_job(name).graph.nodes}, name
+            if channel.name in name:
+                assert nodes == {node.name for node in whole.get_job(name).graph.nodes}, name
+
+
+@pytest.mark.parametrize(("tag", "built"), [("shop_de", 1), ("shop_de, shop_at", 2), ("shop_de, overview", 3), ("", 3)])
+def test_a_run_builds_its_own_channels_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str, built: int
+) -> None:
+    from commerce_pipelines import definitions
+
+    channel = "{kind: shopify, shop: %s.myshopify.com, credentials: {access_token: {env: TOKEN}}, name: %s}"
+    channels = "".join(f"  - {channel % (name[-2:], name)}\n" for name in ("shop_de", "shop_at", "shop_fr"))
+    odoo = "{url: 'http://127.0.0.1:8069', database: d, username: a, password: {env: TOKEN}}"
+    (tmp_path / "commerce.yaml").write_text(f"odoo: {odoo}\nchannels:\n{channels}")
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"TOKEN": "t", CHANNELS_OF_RUN: tag}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(definitions, "_built", [])
+    specs = dg.Definitions.merge(definitions.defs()).resolve_all_asset_specs()
+    assert len([spec for spec in specs if spec.key.path[-1] == "raw_orders"]) == built
+
+
+def test_of_many_channels_none_are_held_for_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from commerce_pipelines import definitions
+    from commerce_pipelines_tests.doubles.channel import SETTINGS
+
+    (tmp_path / "commerce.yaml").write_text(SETTINGS)
+    monkeypatch.chdir(tmp_path)
+    for name in ("TOKEN", "ODOO_PASSWORD"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setattr(definitions, "_built", built := list[Any]())
+    monkeypatch.setattr(definitions, "MOST_HELD", 0)
+    definitions.build_repository()
+    assert built == []
+    monkeypatch.setattr(definitions, "MOST_HELD", 1)
+    definitions.build_repository()
+    assert len(built) == 1
 
 
 def test_a_flow_is_called_as_its_tags_and_topics_say(defs: dg.Definitions) -> None:

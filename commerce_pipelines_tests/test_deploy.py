@@ -17,6 +17,7 @@ from click import Command
 from click.testing import CliRunner
 
 from commerce_pipelines.cli.main import main
+from commerce_pipelines.resources.slots import broker_url
 from commerce_pipelines.settings.file import Listen, Metrics
 from commerce_pipelines.warehouse.server.server import database_url
 
@@ -25,6 +26,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service.get("image", "").startswith("${COMMERCE_IMAGE")]
+ALWAYS = [name for name in OURS if "profiles" not in SERVICES[name]]
 STATEFUL, SERVICE, POLICY = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
 POD: dict[str, Any] = {part["name"]: part for part in STATEFUL["spec"]["template"]["spec"]["containers"]}
 UNITS = sorted(DEPLOY.glob("systemd/*.service"))
@@ -50,7 +52,7 @@ def find_dagster_command(words: list[str]) -> tuple[Command, list[str]]:
 
 
 def test_the_services_are_those_that_dev_runs() -> None:
-    assert OURS == ["code", "daemon", "webserver", "receiver", "metrics"]
+    assert ALWAYS == ["code", "daemon", "webserver", "receiver", "metrics"]
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -79,7 +81,7 @@ def test_before_the_daemon_dead_runs_are_ended() -> None:
 
 
 def test_the_pod_runs_what_compose_runs() -> None:
-    assert {name: part["command"] for name, part in POD.items()} == {name: SERVICES[name]["command"] for name in OURS}
+    assert {name: part["command"] for name, part in POD.items()} == {name: SERVICES[name]["command"] for name in ALWAYS}
     spec = STATEFUL["spec"]
     [alias] = spec["template"]["spec"]["hostAliases"]
     assert (spec["replicas"], alias) == (1, {"ip": "127.0.0.1", "hostnames": ["code"]})
@@ -143,6 +145,25 @@ def test_the_database_is_reached_by_its_socket_alone() -> None:
         url = SERVICES[name]["environment"]["COMMERCE_DATABASE_URL"].replace("${POSTGRES_PASSWORD:-}", "a")
         assert database_url({"COMMERCE_DATABASE_URL": url}) == url.replace("postgresql:", "postgresql+psycopg2:")
         assert "socket:/var/run/postgresql" in SERVICES[name]["volumes"]
+
+
+def test_workers_are_an_addition_that_two_lines_switch_on() -> None:
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["scale"]} == {"redis", "worker"}
+    redis = SERVICES["redis"]["command"]
+    assert redis[redis.index("--port") + 1] == "0"  # the socket alone
+    assert redis[redis.index("--unixsocket") + 1] == "/data/redis.sock"
+    assert SERVICES["redis"]["volumes"] == ["broker:/data"]
+    assert all("broker:/run/broker" in SERVICES[name]["volumes"] for name in OURS)
+    lines = [line.split("`")[1] for line in (ROOT / "docs" / "scale.md").read_text().splitlines() if "- `" in line]
+    environ = dict(line.split("=", 1) for line in lines if "=" in line)
+    assert broker_url(environ) == "redis+socket:///run/broker/redis.sock"
+    copied = [line.split() for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.startswith("COPY ")]
+    homes = {words[-1].rstrip("/"): words[1] for words in copied if words[1].endswith("dagster.yaml")}
+    assert homes == {
+        "/opt/commerce/home": "commerce_pipelines/instance/dagster.yaml",
+        environ["DAGSTER_HOME"]: "commerce_pipelines/instance/scaled/dagster.yaml",
+    }
+    assert (DEPLOY / "Dockerfile").read_text().count("--extra scale") == 2
 
 
 def test_no_secret_stands_in_clear() -> None:

@@ -6,11 +6,9 @@ from __future__ import annotations
 import base64
 import os
 import shlex
-import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,75 +17,15 @@ import pytest
 import requests
 import yaml
 
-from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.warehouse.shared import conditions
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
+from commerce_pipelines_tests.doubles.deployment import COMPOSE, ROOT, Deployment
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
 from commerce_sandbox.shopify import ShopifyStandIn
 
-ROOT = Path(__file__).parents[1]
-COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
 UI = "shop-ui.example.com"
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside of a container; the test replaces it
-
-
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Deployment:
-    """ports: by the number that the compose file has. home: in place of the image's /opt/commerce/home."""
-
-    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
-        self.ports = {port: find_port() for port in ("4000", "3000", "3001", "9464")}
-        self.folder, self.home = folder, folder / "home"
-        self.home.mkdir()
-        instance = (ROOT / "commerce_pipelines/instance/dagster.yaml").read_text()
-        (self.home / "dagster.yaml").write_text(instance)
-        workspace = yaml.safe_load((ROOT / "deploy/workspace.yaml").read_text())
-        workspace["load_from"][0]["grpc_server"] |= {"host": "127.0.0.1", "port": self.ports["4000"]}
-        (self.home / "workspace.yaml").write_text(yaml.safe_dump(workspace))
-        self.environ = {**os.environ, **environ, "DAGSTER_HOME": str(self.home), "COMMERCE_LOG_FORMAT": "json"}
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, service: str, **environ: str) -> None:
-        words = [str(word) for word in COMPOSE["services"][service]["command"]]
-        words = [str(self.ports.get(word, word)).replace("/opt/commerce/home", str(self.home)) for word in words]
-        words = ["127.0.0.1" if word == EVERYWHERE else word for word in words]
-        log = open(self.folder / f"{service}.log", "wb")  # noqa: SIM115 - the process keeps it
-        self.running[service] = subprocess.Popen(
-            words, cwd=self.folder, env={**self.environ, **environ}, stdout=log, stderr=log, start_new_session=True
-        )
-
-    def wait_until(self, is_true: Callable[[], bool], *services: str) -> None:
-        """Raises with the logs where a service ends, or where it never becomes true."""
-        deadline = REAL.clock() + 240
-        while True:
-            ended = [service for service in services if self.running[service].poll() is not None]
-            if ended or REAL.clock() > deadline:
-                logs = {service: (self.folder / f"{service}.log").read_text()[-3000:] for service in self.running}
-                raise AssertionError(f"{ended or 'nothing'} ended; {logs}")
-            try:
-                if is_true():
-                    return
-            except (requests.RequestException, OSError):
-                pass
-            REAL.sleep(0.3)
-
-    def end(self) -> None:
-        for process in self.running.values():
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-        for process in self.running.values():
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import runpy
 import sys
 
 from ..resources import warm_server
+from ..resources.slots import has_workers
 from .part import wait_for_code
 
 
@@ -20,7 +21,8 @@ def main(arguments: list[str]) -> None:
     Three processes import Dagster at a start: the code server, the daemon and the server of runs. All of them begin at
     once, because one after the other they keep orders waiting three times as long.
     """
-    warm_server.start()
+    if not has_workers():  # else runs are forked on the workers' machines
+        warm_server.start()
     importlib.import_module("dagster._daemon.cli")
     wait_for_code(os.environ)
     sys.argv = ["dagster-daemon", *arguments]

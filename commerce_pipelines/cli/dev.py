@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.errors import CommerceError, SettingsError, TransientError
+from ..resources.slots import START_SECONDS, has_workers
 from ..warehouse.server.server import database_url, make_private, stop_database
 from .part import CODE_SOCKET
 from .supervisor import Look, Part, Supervisor, cut_log
@@ -40,14 +41,15 @@ DEAD_SECONDS = 10.0  # a run without its lock for so long is dead; a living run 
 Tell = Callable[[str, str], None]
 
 
-def dagster_home(root: Path) -> Path:
+def dagster_home(root: Path, environ: Mapping[str, str] = os.environ) -> Path:
     """`<root>/.commerce/dagster` with the instance's dagster.yaml and workspace.yaml, written anew each time."""
     home = root / ".commerce" / "dagster"
     make_private(home.parent)
     make_private(home)
     package = resources.files("commerce_pipelines") / "instance"
-    for name in ("dagster.yaml", "workspace.yaml"):
-        (home / name).write_text((package / name).read_text(encoding="utf-8"), encoding="utf-8")
+    instance = package / "scaled" if has_workers(environ) else package
+    for source in (instance / "dagster.yaml", package / "workspace.yaml"):
+        (home / source.name).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     return home
 
 
@@ -89,7 +91,7 @@ class Services:
         with contextlib.ExitStack() as cleanup:
             cleanup.enter_context(only_one(self._root, self._host, self._port))
             _check_port(self._host, self._port)
-            home = dagster_home(self._root)
+            home = dagster_home(self._root, self._environ)
             sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="commerce-")))
             self._environ |= {"DAGSTER_HOME": str(home), CODE_SOCKET: str(sockets / "code")}
             end_dead_runs(self._root, self._environ)
@@ -157,7 +159,7 @@ class Services:
         from ..resources.run_life import dead_runs
 
         assert self.supervisor is not None  # noqa: S101 - narrows the type
-        now, age = time.monotonic(), self.supervisor.age(DAEMON)
+        now, age = time.monotonic(), _wait_for_start(self._environ, self.supervisor.age(DAEMON))
         dead = dead_runs(database_url(self._environ, self._root), age)
         self._unlocked = {run_id: self._unlocked.get(run_id, now) for run_id in dead}
         if any(now - since >= DEAD_SECONDS for since in self._unlocked.values()):
@@ -258,12 +260,18 @@ def end_dead_runs(root: Path, environ: Mapping[str, str], launched_before_second
     """
     from ..resources.run_life import dead_runs
 
+    launched_before_seconds = _wait_for_start(environ, launched_before_seconds)
     with contextlib.suppress(CommerceError):  # without a database nothing is known, and Dagster will report that
         if dead_runs(database_url(environ, root), launched_before_seconds):
             command = [sys.executable, "-m", "commerce_pipelines.cli.main", "end-dead-runs"]
             command += ["--launched-before", str(launched_before_seconds)]
-            home = {**environ, "DAGSTER_HOME": str(dagster_home(root))}
+            home = {**environ, "DAGSTER_HOME": str(dagster_home(root, environ))}
             subprocess.run(command, cwd=root, env=home, check=False)  # noqa: S603 - our own interpreter and arguments
+
+
+def _wait_for_start(environ: Mapping[str, str], seconds: float) -> float:
+    """For how long a run may be starting before it counts as dead: one may be on its way to a worker."""
+    return max(seconds, START_SECONDS) if has_workers(environ) else seconds
 
 
 def serve(services: Services, url: str) -> int:

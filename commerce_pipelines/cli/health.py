@@ -17,6 +17,7 @@ from ..core.errors import SettingsError, TransientError
 from ..core.foreign import tellable
 from ..flows.health import Finding, Health, Level, read_health
 from ..resources.connections import Connections, open_connections
+from ..resources.slots import count_slots, has_workers
 from ..settings import file as settings_file
 from ..warehouse.tables.database import Warehouse, head, master_key
 from .terminal import say
@@ -48,9 +49,20 @@ def _open_warehouse() -> Warehouse:
 def tell_health(open_doors: Any = open_unchanged) -> Health | Finding:
     """The health, or why nobody can tell it."""
     try:
-        return read_health(open_doors())
+        connections = open_doors()
+        seen = read_health(connections)
+        missing = _list_missing_workers(connections)
+        return msgspec.structs.replace(seen, findings=(*missing, *seen.findings)) if missing else seen
     except Exception as error:  # whatever it is, a monitor has to hear of it; a foreign text may quote anybody
         return Finding(level=Level.STOPPED, what="cannot be told", text=str(tellable(error)))
+
+
+def _list_missing_workers(connections: Connections) -> list[Finding]:
+    """What is wrong where runs work in workers and there is none."""
+    if not has_workers() or count_slots(connections.warehouse.url):
+        return []
+    text = "None lives, so no run can begin: start `commerce-pipelines worker` (docs/scale.md)."
+    return [Finding(level=Level.STOPPED, what="workers", text=text)]
 
 
 def build_report(seen: Health | Finding) -> tuple[int, dict[str, Any]]:

@@ -48,6 +48,7 @@ from .rotate import rotate_key
 from .shipments import shipments
 from .subscribe import subscribe
 from .terminal import log_to_terminal, say, use_terminal
+from .worker import check_scaled, worker
 
 
 class _Group(click.Group):
@@ -98,7 +99,7 @@ def main(context: click.Context, verbose: bool, quiet: bool) -> None:
 
 for _command in (
     access, backfill, pull, channels, plan, trace, exceptions, inventory, report, shipments, refunds, erase, export,
-    rotate_key, audit, receive, subscribe, limits, drift, rehearse, release, health, metrics,
+    rotate_key, audit, receive, subscribe, limits, drift, rehearse, release, health, metrics, worker,
 ):  # fmt: skip
     main.add_command(_command)
 for _command in (assign, ignore):
@@ -190,6 +191,7 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
 
     if host not in ("127.0.0.1", "localhost", "::1") and not behind_proxy:
         raise click.UsageError("Dagster's UI has no login: put a proxy with one in front and add --behind-proxy.")
+    check_scaled()
     connections = _open_connections()
     _ = connections.vault  # the database is migrated and readable before anything is started
     for channel in connections.settings.channels:
@@ -239,10 +241,13 @@ def end_dead_runs(launched_before: float) -> None:
     import dagster as dg
 
     from ..resources.run_life import end_dead_runs as end
+    from ..resources.slots import START_SECONDS, has_workers
     from ..warehouse.server.server import database_url
 
     if not os.environ.get("DAGSTER_HOME"):
         raise SettingsError("DAGSTER_HOME is not set: it names the folder of Dagster's dagster.yaml.")
+    if has_workers():  # a run that is starting may be on its way to one
+        launched_before = max(launched_before, START_SECONDS)
     with dg.DagsterInstance.get() as instance:
         for run_id in end(instance, database_url(), launched_before):
             click.echo(f"Run {run_id} is ended: its process is gone.")

@@ -2,10 +2,13 @@
 
 What belongs here: imports of names that Dagster may change without notice. Each has a test of its own
 (test_dagster_internals.py), so that an upgrade of Dagster shows which of them changed. What does not: code that uses
-them (run_launcher.py, run_process.py, run_here.py, run_history.py, pruning.py).
+them (run_launcher.py, run_process.py, run_here.py, run_history.py, pruning.py, worker.py).
 """
 
 from dagster._cli.api import _execute_run_command_body as execute_run_command_body
+from dagster._core.definitions import unresolved_asset_job_definition as asset_jobs
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.assets.job.asset_job import JobScopedAssetGraph
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.api import execute_run
@@ -13,30 +16,38 @@ from dagster._core.execution.plan.active import ActiveExecution
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
+from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig
 from dagster._core.storage.event_log.schema import AssetEventTagsTable, ConcurrencyLimitsTable, SqlEventLogStorageTable
 from dagster._core.storage.runs.schema import RunsTable
-from dagster._serdes import ConfigurableClass, ConfigurableClassData, deserialize_value, serialize_value
+from dagster._grpc.types import ExecuteRunArgs
+from dagster._serdes import ConfigurableClass, ConfigurableClassData, deserialize_value, serialize_value, unpack_value
 from dagster._utils.interrupts import capture_interrupts
 
 __all__ = [
     "ActiveExecution",
     "AssetEventTagsTable",
+    "AssetGraph",
     "CheckRunHealthResult",
     "ConcurrencyLimitsTable",
     "ConfigurableClass",
     "ConfigurableClassData",
     "DagsterExecutionInterruptedError",
+    "ExecuteRunArgs",
     "InMemoryJob",
     "InstanceConcurrencyContext",
     "InstanceRef",
+    "JobScopedAssetGraph",
     "LaunchRunContext",
     "RunLauncher",
+    "RunQueueConfig",
     "RunsTable",
     "SqlEventLogStorageTable",
     "WorkerStatus",
+    "asset_jobs",
     "capture_interrupts",
     "deserialize_value",
     "execute_run",
     "execute_run_command_body",
     "serialize_value",
+    "unpack_value",
 ]

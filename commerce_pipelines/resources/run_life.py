@@ -35,6 +35,7 @@ RETAKE_SECONDS = 10.0  # within this time, a living run whose connection broke h
 
 _idle: dict[tuple[int, str], Connection] = {}  # by process, because a forked child must not use its parent's sockets
 
+_NOTICE_LOSS = "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 _ENDING = ("CANCELING", "CANCELED", "FAILURE")  # Dagster's statuses in which a run's process has to stop
 _IN_PROCESS = ("STARTING", "STARTED", "CANCELING")  # Dagster's statuses in which a run has a process
 
@@ -104,6 +105,21 @@ def _connect(url: str) -> Connection:
     return connection
 
 
+def keep_connection(url: str) -> Connection:
+    """A connection that holds a lock for as long as this process lives. Where its machine is lost, the server notices
+    within half a minute instead of two hours. Raises what `open_storage` raises."""
+    import psycopg2
+
+    connection = _connect(url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_NOTICE_LOSS)
+    except psycopg2.Error as error:
+        connection.close()
+        raise _translate_error(error) from None
+    return connection
+
+
 def _translate_error(error: Exception) -> CommerceError:
     from ..warehouse.tables.database import translate_error  # imported late, because runs seldom need it
 
@@ -167,7 +183,7 @@ class RunLife:
             os.write(self._signalled, b"\0")
 
     def _take_connection(self) -> Connection:
-        self._connection = connection = _connect(self._url)
+        self._connection = connection = keep_connection(self._url)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", (lock_key(self._run_id),))
         return connection

@@ -17,6 +17,7 @@ import time
 
 import dagster as dg
 
+from ..core.lanes import CHANNEL_TAG
 from ..warehouse.server.server import database_url
 from ..warehouse.tables.database import ACTOR
 from .dagster_internals import (
@@ -29,6 +30,7 @@ from .dagster_internals import (
 )
 from .run_life import RunLife
 
+CHANNELS_OF_RUN = "COMMERCE_CHANNELS_OF_RUN"  # in a run's process: the names of its channels, separated by commas
 CLAIM_SECONDS = 15.0  # the longest that a run waits before it claims its slot unasked
 
 
@@ -40,6 +42,8 @@ def execute(instance_ref: str, run_id: str) -> None:
         dg.DagsterInstance.from_ref(deserialize_value(instance_ref, InstanceRef)) as instance,
         RunLife(database_url(), run_id) as life,
     ):
+        run = instance.get_run_by_id(run_id)
+        os.environ[CHANNELS_OF_RUN] = run.tags.get(CHANNEL_TAG, "") if run else ""
         wait_by(life)
         execute_run_command_body(run_id, instance, lambda event: None, set_exit_code_on_failure=False)
 

@@ -1,7 +1,7 @@
 """The process that runs are forked from: it has imported Dagster, pandas and our own modules.
 
-What belongs here: what it imports, and starting it early. What does not: forking runs from it (run_launcher.py). It
-imports only the standard library, so that the server begins while its parent still imports.
+What belongs here: what it imports, starting it early, waiting for it. What does not: forking runs from it
+(run_launcher.py). It imports only the standard library, so that the server begins while its parent still imports.
 """
 
 from __future__ import annotations
@@ -27,3 +27,15 @@ def start() -> None:
     """Start it, so that the first run need not wait for its imports. Costs nothing if it runs."""
     multiprocessing.set_forkserver_preload(list(PRELOADED))
     forkserver.ensure_running()
+
+
+def wait_until_warm() -> None:
+    """Return once it has imported everything, so that the next run begins at once."""
+    start()
+    process = multiprocessing.get_context("forkserver").Process(target=_do_nothing)
+    process.start()
+    process.join()
+
+
+def _do_nothing() -> None:
+    pass

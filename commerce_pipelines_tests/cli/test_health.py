@@ -28,6 +28,7 @@ from commerce_pipelines.domain.outbox.effects import Kind
 from commerce_pipelines.flows.health import Level, read_health
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.pollers import list_pollers
+from commerce_pipelines.resources.slots import count_slots, offer_slots
 from commerce_pipelines.settings.file import Metrics, parse
 from commerce_pipelines.warehouse import exceptions
 from commerce_pipelines.warehouse.outbox import holds
@@ -111,6 +112,19 @@ def test_fine_late_and_stopped(home: Path, warehouse: Warehouse) -> None:
     look(warehouse, now - timedelta(hours=2))
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE commerce.heartbeats SET ticked_at = %s", (now - timedelta(hours=2),))
+    assert ask().exit_code == 2
+
+
+def test_where_runs_work_in_workers_there_has_to_be_one(
+    home: Path, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(warehouse, REAL.now())
+    monkeypatch.setenv("COMMERCE_BROKER_URL", "redis://localhost:6379/0")
+    result = ask()
+    assert (result.exit_code, result.output.count("commerce-pipelines worker")) == (2, 1)
+    with offer_slots(warehouse.url, 3), offer_slots(warehouse.url, 3):
+        assert count_slots(warehouse.url) == 6
+        assert ask().exit_code == 0
     assert ask().exit_code == 2
 
 

@@ -27,8 +27,20 @@ def work(context: dg.OpExecutionContext) -> None:
             continue
     while context.run.tags.get("ending") == "never":
         time.sleep(0.05)
+    while context.run.tags.get("ending") == "gate" and not os.path.exists(f"{folder}.go"):
+        time.sleep(0.05)
 
 
 @dg.job(executor_def=dg.in_process_executor)
 def job() -> None:
     work()
+
+
+@dg.op
+def look_around(context: dg.OpExecutionContext) -> None:
+    """Needs no pool."""
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def free_job() -> None:
+    look_around()

@@ -107,7 +107,7 @@ def launch(create: Callable[[str], Run], instance: dg.DagsterInstance) -> Callab
 @pytest.fixture
 def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody notices that a run's process ended: its service was killed with it."""
-    monkeypatch.setattr("commerce_pipelines.resources.run_launcher._watch", lambda *_: None)
+    monkeypatch.setattr("commerce_pipelines.resources.run_launcher.watch_run", lambda *_: None)
 
 
 def until(wanted: Callable[[], object]) -> None:
@@ -165,7 +165,7 @@ def test_a_living_run_is_left_alone_though_the_service_that_launched_it_is_gone(
 def test_monitoring_finds_a_dead_run_and_frees_its_slot(
     instance: dg.DagsterInstance, launch: Callable[[str], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("commerce_pipelines.resources.run_launcher.RETAKE_SECONDS", 0.0)
+    monkeypatch.setattr("commerce_pipelines.resources.run_health.RETAKE_SECONDS", 0.0)
     run = launch("never")
     number = run.at_work()
     launcher, record = instance.run_launcher, instance.get_run_by_id(run.run_id)

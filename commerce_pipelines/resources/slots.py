@@ -1,0 +1,108 @@
+"""How many runs the living workers have room for. A worker holds a lock for as long as it lives, named after its slots.
+
+PostgreSQL frees the lock when the worker is gone, whatever ended it. So no run is launched for which nobody has room:
+it would wait in Redis, seem to have started, and fail by the time-out of starts.
+
+What belongs here: whether there are workers at all, the lock, the sum. What does not: the worker (worker.py), who asks
+(run_coordinator.py, flows/health.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..core.errors import CommerceError, SettingsError
+from ..core.urls import LOOPBACK
+from ..warehouse.server.server import is_ended
+from .run_life import LOOK_SECONDS, keep_connection, open_storage
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+BROKER = "COMMERCE_BROKER_URL"
+DATABASE = "COMMERCE_DATABASE_URL"
+START_SECONDS = 45.0  # a run that is on its way to a worker for so long has got lost; as scaled/dagster.yaml says
+CLASS = 0x636F6D6D  # our locks among those with two numbers; the second is the number of slots
+SCHEMES = ("redis", "rediss", "redis+socket")
+
+
+def has_workers(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether runs work in workers (docs/scale.md), and not beside the daemon."""
+    return bool(environ.get(BROKER, "").strip())
+
+
+def broker_url(environ: Mapping[str, str] = os.environ) -> str:
+    """Where runs are handed to workers. Raises SettingsError in a sentence."""
+    url = environ.get(BROKER, "").strip()
+    if not url:
+        raise SettingsError(f"{BROKER} is not set: it names the Redis that hands runs to workers (docs/scale.md).")
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise SettingsError(f"{BROKER} must look like redis://localhost:6379/0, rediss:// or redis+socket:///path.")
+    if parts.scheme == "redis" and parts.hostname not in LOOPBACK:
+        raise SettingsError(f"{BROKER} leads to {parts.hostname} in the clear: use rediss:// or redis+socket://.")
+    return url
+
+
+def require_shared_database(environ: Mapping[str, str] = os.environ) -> None:
+    """Raises SettingsError where the database would be one of this machine alone, which other machines' runs cannot
+    reach."""
+    if not environ.get(DATABASE, "").strip():
+        raise SettingsError(
+            f"{DATABASE} is not set: workers and the daemon share one PostgreSQL, and the embedded one belongs to one "
+            "folder (docs/scale.md)."
+        )
+
+
+@contextlib.contextmanager
+def offer_slots(url: str, slots: int) -> Iterator[None]:
+    """Say that this process has room for so many runs at once, until the block ends. Without the database it is said
+    again once that answers."""
+    ended = threading.Event()
+    connection = _offer(url, slots)
+
+    def keep() -> None:
+        nonlocal connection
+        while not ended.wait(LOOK_SECONDS):
+            try:
+                if connection is None:
+                    connection = _offer(url, slots)
+                elif is_ended(connection):
+                    connection.close()
+                    connection = None
+            except CommerceError:
+                continue
+
+    thread = threading.Thread(target=keep, name="slots", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        if connection is not None:
+            connection.close()
+
+
+def _offer(url: str, slots: int) -> Connection | None:
+    connection = keep_connection(url)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", (CLASS, slots))
+    return connection
+
+
+def count_slots(url: str) -> int:
+    """The slots of all living workers of this database. Raises TransientError where it does not answer."""
+    with open_storage(url) as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(objid::bigint), 0) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND objsubid = 2 AND classid = %s::bigint::oid"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            (CLASS,),
+        )
+        return int((cursor.fetchone() or (0,))[0])
