@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from ..core.errors import CommerceError, SettingsError
 from ..core.urls import LOOPBACK
@@ -46,7 +46,17 @@ def broker_url(environ: Mapping[str, str] = os.environ) -> str:
         raise SettingsError(f"{BROKER} must look like redis://localhost:6379/0, rediss:// or redis+socket:///path.")
     if parts.scheme == "redis" and parts.hostname not in LOOPBACK:
         raise SettingsError(f"{BROKER} leads to {parts.hostname} in the clear: use rediss:// or redis+socket://.")
-    return url
+    return _verify_certificate(url) if parts.scheme == "rediss" else url
+
+
+def _verify_certificate(url: str) -> str:
+    """The URL that has the certificate verified, which is not done unless it says so. Raises SettingsError where it
+    says the contrary."""
+    query = urlsplit(url).query
+    asked = parse_qs(query).get("ssl_cert_reqs")
+    if asked not in (None, ["required"]):
+        raise SettingsError(f"{BROKER} has to have the certificate verified: take ssl_cert_reqs out of it.")
+    return url if asked else f"{url}{'&' if query else '?'}ssl_cert_reqs=required"
 
 
 def require_shared_database(environ: Mapping[str, str] = os.environ) -> None:
@@ -64,14 +74,14 @@ def offer_slots(url: str, slots: int) -> Iterator[None]:
     """Say that this process has room for so many runs at once, until the block ends. Without the database it is said
     again once that answers."""
     ended = threading.Event()
-    connection = _offer(url, slots)
+    connection = _hold_slots(url, slots)
 
     def keep() -> None:
         nonlocal connection
         while not ended.wait(LOOK_SECONDS):
             try:
                 if connection is None:
-                    connection = _offer(url, slots)
+                    connection = _hold_slots(url, slots)
                 elif is_ended(connection):
                     connection.close()
                     connection = None
@@ -89,7 +99,7 @@ def offer_slots(url: str, slots: int) -> Iterator[None]:
             connection.close()
 
 
-def _offer(url: str, slots: int) -> Connection | None:
+def _hold_slots(url: str, slots: int) -> Connection | None:
     connection = keep_connection(url)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", (CLASS, slots))

@@ -32,10 +32,10 @@ def start() -> None:
 def wait_until_warm() -> None:
     """Return once it has imported everything, so that the next run begins at once."""
     start()
-    process = multiprocessing.get_context("forkserver").Process(target=_do_nothing)
+    process = multiprocessing.get_context("forkserver").Process(target=_return_at_once)
     process.start()
     process.join()
 
 
-def _do_nothing() -> None:
+def _return_at_once() -> None:
     pass

@@ -33,7 +33,7 @@ def serve_runs(instance: dg.DagsterInstance, broker: str, slots: int) -> None:
     """Take runs and work on them, until this process is asked to end: then it waits for the runs at work."""
     warm_server.wait_until_warm()  # before there is room for runs, because a start that takes long is given up
     app = build_app(instance, broker)
-    signals.setup_logging.connect(_leave_logging)
+    signals.setup_logging.connect(_keep_logging)
     worker = app.Worker(
         pool="threads", concurrency=slots, queues=[QUEUE], optimization="fair", loglevel="WARNING", quiet=True,
         without_gossip=True, without_mingle=True, without_heartbeat=True,
@@ -67,5 +67,5 @@ def work_off(instance: dg.DagsterInstance, run_id: str) -> None:
     logger.info("Run %s has ended.", run_id)
 
 
-def _leave_logging(**_: Any) -> None:
+def _keep_logging(**_: Any) -> None:
     """Celery's signal: whoever listens to it sets up logging instead of Celery."""

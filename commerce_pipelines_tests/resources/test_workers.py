@@ -6,12 +6,14 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -20,7 +22,9 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from dagster._core.test_utils import instance_for_test
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from kombu.connection import Connection
 
+from commerce_pipelines.cli.dev import dagster_home
 from commerce_pipelines.core.errors import SettingsError
 from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.lanes import CHANNEL_TAG, FLOW_TAG, LANE_TAG
@@ -56,13 +60,26 @@ def test_the_instance_with_workers_is_the_other_one_but_for_who_executes_runs() 
     assert SCALED["run_coordinator"]["config"] == plain["run_coordinator"]["config"]
 
 
+def test_dev_sets_up_the_instance_that_the_environment_asks_for(tmp_path: Path) -> None:
+    for environ, launcher in (({}, "WarmLauncher"), ({"COMMERCE_BROKER_URL": "redis://localhost/0"}, "WorkerLauncher")):
+        home = dagster_home(tmp_path, environ)
+        assert yaml.safe_load((home / "dagster.yaml").read_text())["run_launcher"]["class"] == launcher
+        assert (home / "workspace.yaml").exists()
+
+
 def test_runs_work_in_workers_where_a_broker_is_named() -> None:
     assert not has_workers({"COMMERCE_BROKER_URL": " "})
-    for url in ("redis://localhost:6379/0", "rediss://redis.example.com:6380/0", "redis+socket:///run/redis.sock"):
+    for url in ("redis://localhost:6379/0", "redis+socket:///run/redis.sock"):
         assert has_workers({"COMMERCE_BROKER_URL": url})
         assert broker_url({"COMMERCE_BROKER_URL": url}) == url
     with pytest.raises(SettingsError, match="in the clear"):
         broker_url({"COMMERCE_BROKER_URL": "redis://:word@redis.example.com:6379/0"})
+    for query in ("", "?ssl_cert_reqs=required", "?ssl_ca_certs=/etc/own.pem"):
+        there = broker_url({"COMMERCE_BROKER_URL": f"rediss://:word@redis.example.com:6380/0{query}"})
+        asked: Any = Connection(there).ssl
+        assert asked["ssl_cert_reqs"] is ssl.CERT_REQUIRED
+    with pytest.raises(SettingsError, match="certificate verified"):
+        broker_url({"COMMERCE_BROKER_URL": "rediss://redis.example.com:6380/0?ssl_cert_reqs=none"})
     with pytest.raises(SettingsError, match="must look like"):
         broker_url({"COMMERCE_BROKER_URL": "amqp://localhost"})
     with pytest.raises(SettingsError, match="COMMERCE_BROKER_URL is not set"):
@@ -231,9 +248,9 @@ def test_without_redis_a_run_is_failed_in_a_sentence_of_ours(daemon: Daemon, mon
     monkeypatch.setattr(daemon.instance.run_launcher, "celery", _build_unreachable())
     run_id = daemon.submit()
     daemon.until(lambda: daemon.get_status(run_id) is Status.FAILURE)
-    said = [str(log.dagster_event) for log in daemon.instance.all_logs(run_id) if log.dagster_event]
-    assert any("The Redis of COMMERCE_BROKER_URL does not answer" in text for text in said)
-    assert not any("no-such" in text for text in said)
+    texts = [str(log.dagster_event) for log in daemon.instance.all_logs(run_id) if log.dagster_event]
+    assert any("The Redis of COMMERCE_BROKER_URL does not answer" in text for text in texts)
+    assert not any("no-such" in text for text in texts)
 
 
 def _build_unreachable() -> object:
