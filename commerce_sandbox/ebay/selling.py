@@ -139,7 +139,7 @@ def revise_status(
 def _build_item(group: list[Offered], *, described: bool = False, specified: bool = False) -> Node:
     """specified: with item specifics, which no list shows."""
     first = group[0]
-    specifics = first.item["product"].get("aspects", {}) if first.offer_id else first.specifics
+    specifics = first.item.get("product", {}).get("aspects", {}) if first.offer_id else first.specifics
     varied = bool(first.variation)
     return (
         "Item",
