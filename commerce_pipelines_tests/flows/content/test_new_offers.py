@@ -113,6 +113,21 @@ def test_a_sku_that_amazon_has_is_never_replaced(open_seller: Any) -> None:
     assert (seller.world.waits(NAME), seller.calls("PUT")) == (["new_listing_there"], 0)
 
 
+def test_a_404_that_is_not_amazons_own_is_no_proof_that_a_sku_is_free(open_seller: Any) -> None:
+    seller: Seller = open_seller()
+    seller.amazon.catalog.add(Page(ASIN, "Kettle", EAN))
+    offers = seller.amazon.listings.offers
+    there = offers[NEW] = next(iter(offers.values()))  # since the last reading
+
+    def reads(call: Call) -> bool:
+        return call.method == "GET" and call.path.startswith("/listings/") and NEW in call.path
+
+    seller.amazon.faults.append(Fault(match=reads, status=404, body=b"{}"))
+    seller.add()
+    assert dict(seller.make().outcomes) == {"unknown": 1}
+    assert (offers[NEW] is there, seller.calls("PUT")) == (True, 0)
+
+
 @pytest.mark.parametrize("after", [True, False])
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_whichever_answer_is_lost_there_is_one_offer_at_last(open_seller: Any, number: int, after: bool) -> None:

@@ -43,6 +43,7 @@ from ..api.api import MEANINGS, Api, decode, errors, items_path
 from ..api.payloads import Issue, Submission
 from ..marketplaces import BY_ID
 from .shown import EVERYBODY, PURCHASABLE_OFFER
+from .texts import check_gone
 
 CATALOG = "/catalog/2022-04-01/items"
 AT_ONCE = 20  # barcodes of one search, and items of one page
@@ -210,7 +211,10 @@ class AmazonNewOffers(NewListings):
     def _is_there(self, sent: SentListing) -> bool:
         query = {"marketplaceIds": self._place, "includedData": "summaries"}
         path = f"{items_path(self._api)}/{quote(sent.listing.skus[0], safe='')}"
-        return self._api.call("getListingsItem", path, query, ok=(200, 404)).status == 200
+        answer = self._api.call("getListingsItem", path, query, ok=(200, 404))
+        if answer.status == 404:
+            check_gone(answer)
+        return answer.status == 200
 
     def _put(self, sent: SentListing, body: Any, *, preview: bool) -> Response:
         params = {"marketplaceIds": self._place, "includedData": "issues", "issueLocale": "en_US"}
