@@ -19,11 +19,14 @@ DAY = timedelta(hours=24)
 
 
 def load_made(connection: Connection, channel: str) -> dict[str, Made]:
-    """By the key of each listing that was ever planned."""
+    """By the key of each listing that was ever planned. A reference that an earlier effect was given stays: what that
+    one began is gone on with."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (e.key) e.key, e.status, e.digest, coalesce(a.code, ''), e.reference, e.attempt"
-            " FROM commerce.effects e"
+            "SELECT DISTINCT ON (e.key) e.key, e.status, e.digest, coalesce(a.code, ''),"
+            " coalesce(nullif(e.reference, ''), (SELECT r.reference FROM commerce.effects r WHERE r.target = e.target"
+            " AND r.kind = e.kind AND r.key = e.key AND r.reference <> '' ORDER BY r.sequence DESC LIMIT 1), ''),"
+            " e.attempt FROM commerce.effects e"
             " LEFT JOIN commerce.attempts a ON a.effect = e.sequence AND a.number = e.attempt"
             " WHERE e.target = %s AND e.kind = %s AND e.status <> 'superseded' ORDER BY e.key, e.sequence DESC",
             (channel, Kind.LISTING),

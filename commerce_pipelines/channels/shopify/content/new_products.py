@@ -86,6 +86,7 @@ class ShopifyNewProducts(NewListings):
         self._graphql, self._rules = graphql, rules or NewOnShopify()
         self._pictures = ProductPictures(graphql, session, sleep)
         self._publications: dict[str, str] | None = None
+        self._begun: dict[str, str] = {}  # ids of products that are there, by the listing's key
 
     def read_shape(self) -> Shape:
         shop = self._graphql.ask(SHOP, {}, ShopAnswer).shop
@@ -122,10 +123,11 @@ class ShopifyNewProducts(NewListings):
             return MadeListing(key=sent.key, status="refused", code=refused.code, message=message,
                                words=refused.words, reference=refused.reference)  # fmt: skip
         except (UnknownOutcome, TransientError, ProtocolError) as error:
-            return MadeListing(key=sent.key, status="unknown", code="no_answer", message=str(error)[:300])
+            return MadeListing(key=sent.key, status="unknown", code="no_answer", message=str(error)[:300],
+                               reference=self._begun.get(sent.key, ""))  # fmt: skip
         except PermanentError as error:
             return MadeListing(key=sent.key, status="refused", code="refused", message=str(error)[:300],
-                               words=error.words)  # fmt: skip
+                               words=error.words, reference=self._begun.get(sent.key, ""))  # fmt: skip
 
     def _look(self, sent: SentListing) -> MadeListing:
         product = self._find(sent)
@@ -141,6 +143,7 @@ class ShopifyNewProducts(NewListings):
             return _settle_made(sent, product, self._rules.status.upper())
         self._find_publications()
         product = product or self._create(sent)
+        self._begun[sent.key] = product.id
         variants = self._fill(sent.listing, product)
         self._stock(sent, product, variants)
         self._place(sent, product, pictures)
