@@ -75,7 +75,7 @@ def open_storage(url: str) -> Iterator[Cursor]:
     except BaseException as error:
         connection.close()
         if isinstance(error, psycopg2.Error):
-            raise _translate_error(error) from None
+            raise translate_error(error) from None
         raise
     if (surplus := _idle.pop((os.getpid(), url), None)) is not None:  # of a thread that asked at the same time
         surplus.close()
@@ -100,7 +100,7 @@ def _connect(url: str) -> Connection:
             libpq_url(url), keepalives_idle=15, keepalives_interval=5, keepalives_count=3, connect_timeout=10
         )
     except psycopg2.Error as error:
-        raise _translate_error(error) from None
+        raise translate_error(error) from None
     connection.autocommit = True
     return connection
 
@@ -116,14 +116,14 @@ def keep_connection(url: str) -> Connection:
             cursor.execute(_NOTICE_LOSS)
     except psycopg2.Error as error:
         connection.close()
-        raise _translate_error(error) from None
+        raise translate_error(error) from None
     return connection
 
 
-def _translate_error(error: Exception) -> CommerceError:
-    from ..warehouse.tables.database import translate_error  # imported late, because runs seldom need it
+def translate_error(error: Exception) -> CommerceError:
+    from ..warehouse.tables import database  # imported late, because runs seldom need it
 
-    return translate_error(error)
+    return database.translate_error(error)
 
 
 class RunLife:

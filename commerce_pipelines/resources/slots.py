@@ -12,14 +12,14 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from ..core.errors import CommerceError, SettingsError
 from ..core.urls import LOOPBACK
 from ..warehouse.server.server import is_ended
-from .run_life import LOOK_SECONDS, keep_connection, open_storage
+from .run_life import LOOK_SECONDS, keep_connection, open_storage, translate_error
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -70,11 +70,11 @@ def require_shared_database(environ: Mapping[str, str] = os.environ) -> None:
 
 
 @contextlib.contextmanager
-def offer_slots(url: str, slots: int) -> Iterator[None]:
-    """Say that this process has room for so many runs at once, until the block ends. Without the database it is said
-    again once that answers."""
+def offer_slots(url: str, slots: int) -> Iterator[Callable[[], None]]:
+    """Say that this process has room for so many runs at once, until the block ends or what it yields is called.
+    Without the database it is said again once that answers."""
     ended = threading.Event()
-    connection = _hold_slots(url, slots)
+    connection: Connection | None = _hold_slots(url, slots)
 
     def keep() -> None:
         nonlocal connection
@@ -87,22 +87,29 @@ def offer_slots(url: str, slots: int) -> Iterator[None]:
                     connection = None
             except CommerceError:
                 continue
+        if connection is not None:
+            connection.close()
 
     thread = threading.Thread(target=keep, name="slots", daemon=True)
     thread.start()
     try:
-        yield
+        yield ended.set
     finally:
         ended.set()
         thread.join()
-        if connection is not None:
-            connection.close()
 
 
-def _hold_slots(url: str, slots: int) -> Connection | None:
+def _hold_slots(url: str, slots: int) -> Connection:
+    """Raises what `open_storage` raises, also where the connection is lost before the lock is taken."""
+    import psycopg2
+
     connection = keep_connection(url)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", (CLASS, slots))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", (CLASS, slots))
+    except psycopg2.Error as error:
+        connection.close()
+        raise translate_error(error) from None
     return connection
 
 

@@ -38,7 +38,13 @@ def serve_runs(instance: dg.DagsterInstance, broker: str, slots: int) -> None:
         pool="threads", concurrency=slots, queues=[QUEUE], optimization="fair", loglevel="WARNING", quiet=True,
         without_gossip=True, without_mingle=True, without_heartbeat=True,
     )  # fmt: skip
-    with offer_slots(database_url(), slots):
+    with offer_slots(database_url(), slots) as withdraw:
+
+        def end_offer(**_: Any) -> None:
+            """Celery takes nothing more from now on, while runs may be at work for long: a run sent here gets lost."""
+            withdraw()
+
+        signals.worker_shutting_down.connect(end_offer)
         worker.start()
 
 

@@ -28,7 +28,8 @@ from commerce_pipelines.cli.dev import dagster_home
 from commerce_pipelines.core.errors import SettingsError
 from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.lanes import CHANNEL_TAG, FLOW_TAG, LANE_TAG
-from commerce_pipelines.resources.run_life import held_locks, lock_key
+from commerce_pipelines.resources import slots
+from commerce_pipelines.resources.run_life import held_locks, keep_connection, lock_key, open_storage
 from commerce_pipelines.resources.slots import (
     START_SECONDS,
     broker_url,
@@ -233,12 +234,44 @@ def test_a_worker_that_is_asked_to_end_lets_its_runs_come_to_their_end(daemon: D
     daemon.until(lambda: (daemon.folder / "process").exists())
     worker.terminate()
     daemon.until(lambda: daemon.get_status(run_id) is Status.STARTED)
+    daemon.until(lambda: count_slots(daemon.database) == 0)  # nothing is sent to who takes nothing any more
     assert worker.poll() is None
+    later = daemon.submit(free_job)
+    daemon.beat()
+    assert daemon.get_status(later) is Status.QUEUED
     (daemon.folder / "process.go").touch()
     worker.wait(60)
     assert daemon.get_status(run_id) is Status.SUCCESS
     assert lock_key(run_id) not in held_locks(daemon.database)
     assert count_slots(daemon.database) == 0
+
+
+def test_slots_are_offered_again_after_the_database_was_away_twice(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+
+    def open_connection(url: str) -> Any:
+        """The second one is lost before it has the lock."""
+        opened.append(keep_connection(url))
+        if len(opened) == 2:
+            end_session(opened[1])
+        return opened[-1]
+
+    def end_session(connection: Any) -> None:
+        with open_storage(database) as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+
+    monkeypatch.setattr(slots, "keep_connection", open_connection)
+    monkeypatch.setattr(slots, "LOOK_SECONDS", 0.02)
+    with slots.offer_slots(database, 3):
+        end_session(opened[0])
+        for _ in range(500):
+            if len(opened) == 3 and count_slots(database) == 3:
+                break
+            REAL.sleep(0.02)
+        assert count_slots(database) == 3
+    assert count_slots(database) == 0
 
 
 def test_without_redis_a_run_is_failed_in_a_sentence_of_ours(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
