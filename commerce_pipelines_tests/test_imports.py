@@ -25,7 +25,7 @@ MAY_KNOW = {
     (Topic.REFUNDING, Topic.RETURNS),  # what the channel reports as paid back, and an order's books
     (Topic.INBOUND, Topic.ORDERS),  # which product a SKU means
     (Topic.CONTENT, Topic.ORDERS),  # likewise
-    (Topic.CONTENT, Topic.INVENTORY),  # its lock, while a change of a text writes a quantity, too
+    (Topic.CONTENT, Topic.INVENTORY),  # its lock, and what a new listing may offer, as both write a quantity
     (Topic.INBOUND, Topic.INVENTORY),  # what a kit is made of
 }
 

@@ -16,8 +16,8 @@ from ..domain.content.products import Product
 
 
 class NewListings(Protocol):
-    """Listings made of products. Never one whose SKU the marketplace has, and never with stock: it offers 0 units until
-    stock is published."""
+    """Listings made of products. Never one whose SKU the marketplace has, and without stock until stock is published;
+    with Shape.needs_stock it offers one unit, if there is one."""
 
     def read_shape(self) -> Shape:
         """What the marketplace makes of products; asks it for its currency where that is needed."""

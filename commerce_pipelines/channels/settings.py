@@ -92,7 +92,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
             yield "content.image_host", "is for marketplaces that fetch pictures from an address; this one takes files."
         if self.content.new_listings.enabled and not self.makes_listings:
             yield "content.new_listings", f"is not possible on a channel of the kind {self.kind_name}; leave it out."
-        for key in ("shopify", "amazon"):
+        for key in ("shopify", "amazon", "ebay"):
             if getattr(self.content.new_listings, key) and key != self.kind_name:
                 yield f"content.new_listings.{key}", f"is for a channel of that kind; this one is {self.kind_name}."
         for key, least, most in (("poll_seconds", 10, 86_400), ("overlap_minutes", 1, 10_080)):

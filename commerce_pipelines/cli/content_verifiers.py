@@ -28,8 +28,13 @@ NEW_KEYS = (
     ".amazon",
     ".amazon.by_barcode",
     ".amazon.condition",
+    ".ebay",
+    ".ebay.condition",
 )  # of new_listings, that the file verifies
-NEW_TRIED = ("enabled", "tag", "category", "field", "shopify.publish_to", "amazon.asin")  # that `new_listings` looks at
+NEW_TRIED = (  # that `new_listings` looks at
+    "enabled", "tag", "category", "field", "shopify.publish_to", "amazon.asin", "ebay.category_field", "ebay.location",
+    "ebay.fulfillment_policy", "ebay.payment_policy", "ebay.return_policy",
+)  # fmt: skip
 SOURCE_KEYS = ("sources", "language", "translations", "price.pricelist")  # that `content_sources` looks at
 
 

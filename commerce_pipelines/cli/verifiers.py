@@ -236,6 +236,7 @@ TRIED: dict[str, Any] = {
     "content.price.includes_tax": price_basis,
     **dict.fromkeys((f"content.new_listings{key}" for key in NEW_KEYS), BY_FILE),
     **dict.fromkeys((f"content.new_listings.{key}" for key in NEW_TRIED), new_listings),
+    "content.new_listings.ebay.category": "none: eBay tells when the first listing is published",
     **dict.fromkeys(("returns", "refunding"), BY_FILE),
     "returns.enabled": returns_offered,
     **dict.fromkeys(("returns.poll_seconds", "returns.credit_notes", "returns.receipts"), BY_FILE),

@@ -19,11 +19,16 @@ channels:
   - {{name: one, kind: {kind}, {keys} content: {{enabled: true, new_listings: {{enabled: true, {rules}}}}}}}
 """
 TOKENS = "credentials: {client_id: {env: KEY}, client_secret: {env: KEY}, refresh_token: {env: KEY}},"
+EBAY = "location: 'bremen', fulfillment_policy: '1', payment_policy: '2', return_policy: '3'"
 SHOP = "shop: demo.myshopify.com, credentials: {access_token: {env: KEY}},"
 
 
 @pytest.mark.parametrize(("kind", "keys", "rules", "problem"), [
-    ("ebay", TOKENS, "tag: x", "not possible on a channel of the kind ebay"),
+    ("ebay", TOKENS, "tag: x", "names what eBay needs of a listing"),
+    ("ebay", TOKENS, f"tag: x, ebay: {{{EBAY}, category: '9355'}}", "needs inventory.enabled"),
+    ("ebay", TOKENS, f"tag: x, ebay: {{{EBAY}}}", "names no category and no category_field"),
+    ("ebay", TOKENS, f"tag: x, ebay: {{{EBAY}, category: Kettles}}", "is no number of a category"),
+    ("ebay", TOKENS, f"tag: x, ebay: {{{EBAY.replace('bremen', '')}, category: '9355'}}", "names no location"),
     ("shopify", SHOP, "", "no tag, category or field says which"),
     ("shopify", SHOP, "tag: x, needs: [bullets]", "no new listing is made with"),
     ("shopify", SHOP, "tag: x, most_a_day: 0", "must be between 1 and"),

@@ -1,7 +1,7 @@
 """A stand-in for eBay: OAuth tokens, the Fulfillment, Inventory and Trading APIs, over the same orders and listings.
 
 What belongs here: state and routes. What does not: answers (rest.py, shipping.py, inventory.py, trading.py,
-selling.py, limits.py), orders (making.py, demo.py), listings (listings.py).
+selling.py, limits.py, new_items.py), orders (making.py, demo.py), listings (listings.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from ..catalogue import CATALOGUE
 from ..server import Call, Reply, StandIn
-from . import inventory, issuing, limits, media, rest, selling, trading
+from . import inventory, issuing, limits, media, new_items, rest, selling, trading
 from .demo import demo_orders
 from .listings import Offered, Refused, seed
 from .making import written
@@ -41,6 +41,7 @@ class EbayStandIn(StandIn):
         self.orders: dict[str, dict[str, Any]] = {}
         self.parcels, self.issuing = Parcels(self.orders), issuing.Issuing(self.orders)
         self.listings: list[Offered] = seed(CATALOGUE)
+        self.new_items = new_items.NewItems(lambda: self.listings)
         self.media = media.Media()
         self.quotas = limits.Quotas(self.now)
         self.revoked = False
@@ -111,7 +112,9 @@ class EbayStandIn(StandIn):
             return reply
         if call.method == "GET" and call.path.startswith(f"{rest.PATH}/"):
             return rest.get_order(self.orders, unquote(call.path.removeprefix(f"{rest.PATH}/")), call)
-        if call.path.startswith(inventory.PATH):
+        if call.path.startswith((inventory.PATH, new_items.POLICIES)):
+            if (fresh := self.new_items.answer(call)) is not None:
+                return fresh
             return inventory.answer(self.listings, call, self.url, self.refused, self.skus_a_call)
         if call.path.startswith(media.PATH):
             return self.media.answer(call, self.url, self.now())

@@ -36,7 +36,7 @@ def answer(
         case "POST", "/bulk_update_price_quantity":
             return _update(by_sku, call, refused, skus_a_call)
     if call.method == "PUT" and not call.headers.get("content-language"):
-        return _build_error(400, 25709, "Invalid value for header Content-Language.")
+        return build_error(400, 25709, "Invalid value for header Content-Language.")
     what, _, name = unquote(call.path.removeprefix(PATH)).removeprefix("/").partition("/")
     if what == "inventory_item" and name in by_sku:
         offered_item = by_sku[name]
@@ -46,7 +46,7 @@ def answer(
     by_offer = {row.offer_id: row for row in by_sku.values()}
     if what == "offer" and name in by_offer and call.method == "PUT":
         return _put(by_offer[name], call.json(), _replace_offer)
-    return _build_error(404, 25710 if what == "inventory_item" else 25713, "We didn't find the entity you requested.")
+    return build_error(404, 25710 if what == "inventory_item" else 25713, "We didn't find the entity you requested.")
 
 
 def _put(offered: Offered, body: dict[str, Any], replace: Callable[[Offered, dict[str, Any]], None]) -> Reply:
@@ -57,7 +57,7 @@ def _put(offered: Offered, body: dict[str, Any], replace: Callable[[Offered, dic
         count([offered])
         replace(offered, body)
     except Refused as refusal:
-        return _build_error(400, int(refusal.code), refusal.message)
+        return build_error(400, int(refusal.code), refusal.message)
     return Reply(204)
 
 
@@ -100,7 +100,7 @@ def _answer_items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
     """`offset` is the page's number."""
     limit, page = int(call.parameter("limit", "25")), int(call.parameter("offset", "0"))
     if not 1 <= limit <= 200:
-        return _build_error(400, 25706, "You have provided invalid pagination values.")
+        return build_error(400, 25706, "You have provided invalid pagination values.")
     skus = sorted(by_sku)[page * limit : (page + 1) * limit]
     pages = -(-len(by_sku) // limit)
     body: dict[str, Any] = {
@@ -118,7 +118,7 @@ def _answer_items(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
 def _answer_some(by_sku: dict[str, Offered], call: Call) -> Reply:
     skus = [request["sku"] for request in call.json()["requests"]]
     if not 1 <= len(skus) <= MOST_ITEMS:
-        return _build_error(400, 25707, "Too many SKUs.")
+        return build_error(400, 25707, "Too many SKUs.")
     responses = [
         {"statusCode": 200, "sku": sku, "inventoryItem": {**_build_item(by_sku[sku]), "inventoryItemGroupKeys": []}}
         if sku in by_sku else {"statusCode": 404, "sku": sku, "errors": [{"errorId": 25710}]}
@@ -130,7 +130,7 @@ def _answer_some(by_sku: dict[str, Offered], call: Call) -> Reply:
 def _answer_offers(by_sku: dict[str, Offered], call: Call, url: str) -> Reply:
     offered = by_sku.get(call.parameter("sku"))
     if offered is None:
-        return _build_error(404, 25713, "This Offer is not available.")
+        return build_error(404, 25713, "This Offer is not available.")
     offer: dict[str, Any] = {
         **offered.offer,
         "offerId": offered.offer_id,
@@ -153,7 +153,7 @@ def _update(by_sku: dict[str, Offered], call: Call, refused: Mapping[str, Refuse
     """200 where all went well, else 207; a status for each offer, and one for each item without an offer's id."""
     requests = call.json()["requests"]
     if len(requests) > skus_a_call or sum(len(entry.get("offers", ())) for entry in requests) > 25:
-        return _build_error(400, 25709, "Invalid value for requests.")
+        return build_error(400, 25709, "Invalid value for requests.")
     by_offer = {entry.offer_id: entry for entry in by_sku.values()}
     responses: list[dict[str, Any]] = []
     for request in requests:
@@ -191,7 +191,7 @@ def _build_response(sku: str, offer_id: str, offered: Offered | None, problem: R
     return response
 
 
-def _build_error(status: int, error_id: int, message: str) -> Reply:
+def build_error(status: int, error_id: int, message: str) -> Reply:
     return Reply(status, {"errors": [_build_entry(error_id, message)]})
 
 

@@ -10,6 +10,7 @@ from ..capabilities import Channel
 from ..http.throttle import BucketStore, Priority, TokenStore
 from .account import EbayAccount
 from .api.account import Account
+from .content.new_items import EbayNewItems
 from .content.texts import EbayContent
 from .fulfilment.shipments import EbayShipments
 from .inventory.listings import EbayListings
@@ -36,6 +37,7 @@ class EbayChannel(Channel):
     notices: EbayNotices | None
     subscriptions: EbaySubscriptions
     content: EbayContent
+    new_listings: EbayNewItems | None
 
     def __init__(
         self,
@@ -58,4 +60,7 @@ class EbayChannel(Channel):
         self.buyer_refunds = EbayBuyerRefunds(account) if lists else None
         self.notices = open_notices(account, instruments.clock)
         self.subscriptions = EbaySubscriptions(account)
-        self.content = EbayContent(account.serving(Priority.CONTENT), buckets, instruments.now, instruments.clock)
+        texts = account.serving(Priority.CONTENT)
+        self.content = EbayContent(texts, buckets, instruments.now, instruments.clock)
+        new = settings.content.new_listings.ebay
+        self.new_listings = EbayNewItems(texts, self.content, new) if new else None

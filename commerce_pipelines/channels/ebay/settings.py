@@ -31,6 +31,8 @@ SCOPES = (
     FULFILLMENT_SCOPE,
     INVENTORY_SCOPE,
 )
+# Either lets `check` look at the policies that new listings name.
+ACCOUNT_SCOPES = frozenset((f"{TRADING_SCOPE}/sell.account", f"{TRADING_SCOPE}/sell.account.readonly"))
 SIGNING = MEMBERS | {"GB"}  # countries whose sellers sign
 
 
@@ -110,8 +112,19 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
                 f"{where}.notifications.verification_token is missing: `openssl rand -hex 24` makes one; enter it at "
                 "eBay, too."
             )
+        if self.content.new_listings.enabled and self.content.new_listings.ebay is None:
+            raise SettingsError(f"{where}.content.new_listings.ebay is missing: it names what eBay needs of a listing.")
+        if self.content.new_listings.enabled and not self.inventory.enabled:
+            raise SettingsError(
+                f"{where}.content.new_listings needs inventory.enabled: eBay publishes no listing without a unit, and "
+                "nobody would take it off when it is sold elsewhere."
+            )
         if not self.scopes:
             raise SettingsError(f"{where}.scopes must name an OAuth scope; leave the key out for the usual ones.")
+
+    @property
+    def makes_listings(self) -> bool:
+        return True
 
     @property
     def receives(self) -> bool:
@@ -136,7 +149,7 @@ class Settings(ChannelSettings, tag="ebay", kw_only=True, frozen=True):
     @property
     def uploads_pictures(self) -> bool:
         """Whether pictures of products leave for this account."""
-        return self.content.enabled and "images" in self.content.owned
+        return self.content.enabled and ("images" in self.content.owned or self.content.new_listings.enabled)
 
     def destinations(self) -> tuple[Destination, ...]:
         where = f"channels[{self.name}]"

@@ -38,6 +38,24 @@ class NewOnAmazon(Section, kw_only=True, frozen=True):
     ] = "new_new"  # fmt: skip
 
 
+class NewOnEbay(Section, kw_only=True, frozen=True):
+    """Listings at a fixed price, good till cancelled, in the channel's marketplace. location: eBay's
+    merchantLocationKey. *_policy: ids of the seller's business policies. category: the number of eBay's category;
+    category_field: a field of products that holds it, and goes first. condition: of all of them."""
+
+    location: str
+    fulfillment_policy: str
+    payment_policy: str
+    return_policy: str
+    category: str = ""
+    category_field: str = ""
+    condition: Literal[
+        "NEW", "LIKE_NEW", "NEW_OTHER", "NEW_WITH_DEFECTS", "CERTIFIED_REFURBISHED", "EXCELLENT_REFURBISHED",
+        "VERY_GOOD_REFURBISHED", "GOOD_REFURBISHED", "SELLER_REFURBISHED", "USED_EXCELLENT", "USED_VERY_GOOD",
+        "USED_GOOD", "USED_ACCEPTABLE", "FOR_PARTS_OR_NOT_WORKING",
+    ] = "NEW"  # fmt: skip
+
+
 class NewListingRules(Section, kw_only=True, frozen=True):
     """Which products of Odoo get a listing: those that fit all of tag, category and field, of which at least one is
     named. tag: of a product or of its variant, by name. category: by its complete name; those below it count. field: a
@@ -51,10 +69,13 @@ class NewListingRules(Section, kw_only=True, frozen=True):
     most_a_day: int = 20
     shopify: NewOnShopify | None = None
     amazon: NewOnAmazon | None = None
+    ebay: NewOnEbay | None = None
 
     def odoo_fields(self) -> tuple[str, ...]:
         """Fields of products that are read besides those that feed a listing."""
-        return tuple(filter(None, (self.amazon.asin if self.enabled and self.amazon else "",)))
+        asin = self.amazon.asin if self.amazon else ""
+        category = self.ebay.category_field if self.ebay else ""
+        return tuple(filter(None, (asin, category))) if self.enabled else ()
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """(key, problem and fix) for keys that contradict one another."""
@@ -66,5 +87,13 @@ class NewListingRules(Section, kw_only=True, frozen=True):
                 yield "needs", f"names {name!r}, which no new listing is made with; possible are {possible}."
         if self.amazon and not self.amazon.asin and not self.amazon.by_barcode:
             yield "amazon", "names no field `asin` and says by_barcode: false, so that no page is found; change either."
+        if self.ebay and not all(
+            (self.ebay.location, self.ebay.fulfillment_policy, self.ebay.payment_policy, self.ebay.return_policy)
+        ):
+            yield "ebay", "names no location, or not all of the three policies; eBay publishes no offer without."
+        if self.ebay and not self.ebay.category and not self.ebay.category_field:
+            yield "ebay", "names no category and no category_field; one has to say where listings belong."
+        if self.ebay and self.ebay.category and not (self.ebay.category.isascii() and self.ebay.category.isdigit()):
+            yield "ebay.category", "is no number of a category of eBay's."
         if not 1 <= self.most_a_day <= MOST_A_DAY:
             yield "most_a_day", f"must be between 1 and {MOST_A_DAY}."

@@ -61,13 +61,15 @@ class NewListing(msgspec.Struct, frozen=True, kw_only=True):
 
 class SentListing(msgspec.Struct, frozen=True, kw_only=True):
     """A listing that is to be made now. token: the same for every attempt at it. reference: what an earlier attempt was
-    answered with. attempt: its number. locations: the channel's own ids of places where stock is published."""
+    answered with. attempt: its number. locations: the channel's own ids of places where stock is published. units: what
+    may be offered of each SKU now, with Shape.needs_stock."""
 
     key: str
     listing: NewListing
     token: str
     reference: str = ""
     locations: tuple[str, ...] = ()
+    units: Mapping[str, int] = {}
     attempt: int = 1
 
 
@@ -87,7 +89,7 @@ class MadeListing(msgspec.Struct, frozen=True, kw_only=True):
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """What a marketplace makes of products. limits: by field; a field that is missing is none of its. by_template:
     variants of a template are one listing; otherwise a listing each. needs: fields that it takes no listing without.
-    most_variants, most_options, most_sku: of one listing."""
+    most_variants, most_options, most_sku: of one listing. needs_stock: none is made without a unit to offer."""
 
     limits: Mapping[str, Limit]
     by_template: bool = False
@@ -95,6 +97,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     most_variants: int = 1
     most_options: int = 0
     most_sku: int = 255
+    needs_stock: bool = False
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +136,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     """What decides about new listings of a channel. taken: whether the channel offers a SKU already. is_plain: whether
     a SKU means one unit of the product with that internal reference. recorded: by key. again: keys
     that a person wants tried once more although just this was refused. more: what a marketplace needs
-    besides, by product, or why it cannot be had."""
+    besides, by product, or why it cannot be had. units: what may be offered of each SKU, with Shape.needs_stock."""
 
     rules: ContentRules
     shape: Shape
@@ -142,6 +145,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     recorded: Mapping[str, Made] = {}
     again: Collection[str] = ()
     more: Mapping[int, dict[str, str] | Reason] = {}
+    units: Mapping[str, int] = {}
 
 
 def plan_listings(chosen: Sequence[Product], market: Market, left: int) -> list[NewPlan]:
@@ -198,8 +202,11 @@ def _plan_group(key: str, products: Sequence[Product], market: Market, twice: Co
         and made.status is Status.REFUSED
         and made.digest == digest(build_body(listing))
         and key not in market.again
+        and made.code != NOTHING_LEFT
     ):
         return msgspec.structs.replace(base, reason=build_refused(base, made.code))
+    if market.shape.needs_stock and (sold_out := [sku for sku in skus if market.units.get(sku, 0) < 1]):
+        return msgspec.structs.replace(base, reason=_refuse_empty(sold_out[0]))
     return msgspec.structs.replace(base, state=State.MAKE, listing=listing)
 
 
@@ -318,6 +325,16 @@ def refuse_lacking(field: str, sku: str) -> Reason:
     )  # fmt: skip
 
 
+def _refuse_empty(sku: str) -> Reason:
+    """Why none is made of a product without stock."""
+    return Reason(
+        "new_listing_incomplete", f"Nothing of the product {sku} is in stock that the channel may offer.",
+        "It is made as soon as its stock target is 1 or more; `inventory` of the channel says which warehouses, "
+        "reserve and share count.",
+        "stock",
+    )  # fmt: skip
+
+
 def _read_options(products: Sequence[Product], language: str) -> Iterator[tuple[tuple[str, str], ...]]:
     """(name, value) of the attributes that make each variant. Odoo names the values; the attribute of each is the one
     that has it."""
@@ -367,4 +384,5 @@ def build_refused(plan: NewPlan, code: str) -> Reason:
     )  # fmt: skip
 
 
+NOTHING_LEFT = "nothing_in_stock"  # the code of a refusal that goes by itself when there is stock again
 THERE = "listed_already"  # the code of a refusal because the channel has the SKU

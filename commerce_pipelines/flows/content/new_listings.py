@@ -21,6 +21,7 @@ from ...core.topics import Topic
 from ...core.words import Words
 from ...domain.content.fields import PRICE, TITLE
 from ...domain.content.new_listings import (
+    NOTHING_LEFT,
     MadeListing,
     Market,
     NewListing,
@@ -39,6 +40,7 @@ from ...resources.connections import Connections
 from ..identity import may_publish
 from ..outbox.dispatch import dispatch
 from .pictures import OdooPictures
+from .units import count_units, hold_stock
 
 STAGE = "new_listings"  # in the exceptions
 AT_ONCE = 1  # listings that are in doubt together after a crash
@@ -103,8 +105,11 @@ def _decide(connections: Connections, name: str, again: Iterable[str]) -> list[N
         rules=settings.content, shape=market.read_shape(), recorded=recorded, again=frozenset(again),
         taken=lambda sku: key_of(sku, settings.sku_fold_case) in taken, is_plain=is_plain,
     )  # fmt: skip
-    more = market.find_more(list_undecided(fitting, basis))
-    return plan_listings(fitting, msgspec.structs.replace(basis, more=more), rules.most_a_day - begun)
+    undecided = list_undecided(fitting, basis)
+    more, needs_stock = market.find_more(undecided), basis.shape.needs_stock
+    units = count_units(connections, name, [product.code for product in undecided]) if needs_stock else {}
+    basis = msgspec.structs.replace(basis, more=more, units=units)
+    return plan_listings(fitting, basis, rules.most_a_day - begun)
 
 
 def _list_asked(connections: Connections, name: str) -> set[str]:
@@ -188,6 +193,7 @@ def _send(
     again = _list_asked(connections, name)
     with connections.warehouse.transaction() as connection:
         recorded = new_listings.load_made(connection, name)
+        again |= {key for key, made in recorded.items() if made.code == NOTHING_LEFT}
         unwanted = [key for key, made in recorded.items() if made.status in _UNSENT and wanted.get(key) != made.digest]
         effects.withdraw(connection, name, Kind.LISTING, unwanted)
         agreed = holds.agreed(connection, name, Kind.LISTING)
@@ -241,6 +247,7 @@ class _Door:
     ) -> None:  # fmt: skip
         self._market = offered(channel.new_listings, channel, "new listings")
         self._pictures = OdooPictures(connections, channel.name)
+        self._connections, self._name = connections, channel.name
         self._wanted, self._references, self._locations = wanted, references, locations
         self.made: list[MadeListing] = []
         self.said: dict[str, Words] = {}
@@ -253,7 +260,11 @@ class _Door:
                 yield Outcome(key=effect.key, status="refused", code="not_wanted", message="It is not wanted any more.")
             else:
                 due.append(effect)
-        for answer in self._market.send([self._build(effect) for effect in due], self._pictures) if due else ():
+        listings = [self._build(effect) for effect in due]
+        if listings and self._market.read_shape().needs_stock:
+            units = count_units(self._connections, self._name, [sku for row in listings for sku in row.listing.skus])
+            listings = [msgspec.structs.replace(row, units=units) for row in listings]
+        for answer in self._market.send(listings, self._pictures) if listings else ():
             yield self._note(answer)
 
     def look(self, effects: Sequence[Effect]) -> Iterator[Outcome]:
@@ -289,7 +300,8 @@ def _send_due(connections: Connections, name: str, wanted: Mapping[str, str], ru
         places = tuple(sorted(locations(connection, name)))
     door = _Door(connections, connections.channel(name), wanted, references, places)
     try:
-        return dispatch(connections.warehouse, name, Kind.LISTING, door, run_id)
+        with hold_stock(connections, connections.channel(name)):
+            return dispatch(connections.warehouse, name, Kind.LISTING, door, run_id)
     finally:
         with connections.warehouse.transaction() as connection:
             if door.said:

@@ -22,6 +22,7 @@ SPECS = os.environ.get("COMMERCE_SPECS", "")
 with_specs = pytest.mark.skipif(not SPECS, reason="COMMERCE_SPECS is not set: eBay's contracts are not at hand")
 APIS = {
     "/sell/fulfillment/v1": "sell_fulfillment_v1_oas3.json",
+    "/sell/account/v1": "sell_account_v1_oas3.json",
     "/sell/inventory/v1": "sell_inventory_v1_oas3.json",
     "/commerce/notification/v1": "commerce_notification_v1_oas3.json",
     "/developer/analytics/v1_beta": "developer_analytics_v1_beta_oas3.json",

@@ -37,7 +37,7 @@ channels:
      seller_id: A2EXAMPLE4SELLER, content: {{enabled: true, approve: false{more}{of_amazon}}},
      credentials: {{client_id: {{env: KEY}}, client_secret: {{env: KEY}}, refresh_token: {{env: KEY}}}}}}
   - {{name: ebay_de, kind: ebay, endpoint: '{ebay}', token_endpoint: '{ebay}/identity/v1/oauth2/token',
-     content: {{enabled: true, approve: false{more}}},
+     content: {{enabled: true, approve: false{more}{of_ebay}}},
      credentials: {{client_id: {{env: KEY}}, client_secret: {{env: KEY}}, refresh_token: {{env: KEY}}}}}}
 """
 CHANNELS = ("amazon_eu", "ebay_de")
@@ -47,11 +47,12 @@ class World:
     """A merchant on both marketplaces, whose listings show what Odoo says."""
 
     def __init__(
-        self, amazon: Recorded, ebay: Judged, odoo: OdooStandIn, url: str, keys: tuple[str, str], prepare: Any = None
+        self, amazon: Recorded, ebay: Judged, odoo: OdooStandIn, url: str, keys: tuple[str, ...], prepare: Any = None
     ) -> None:  # fmt: skip
-        more, of_amazon = keys
+        more, of_amazon, of_ebay = keys
         self.amazon, self.ebay = amazon, ebay
-        settings = parse(YAML.format(odoo=odoo.url, amazon=amazon.url, ebay=ebay.url, more=more, of_amazon=of_amazon))
+        settings = parse(YAML.format(odoo=odoo.url, amazon=amazon.url, ebay=ebay.url, more=more, of_amazon=of_amazon,
+                                     of_ebay=of_ebay))  # fmt: skip
         environ = {
             "COMMERCE_DATABASE_URL": url, "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
         }  # fmt: skip
@@ -91,12 +92,12 @@ class World:
 
 @pytest.fixture
 def open_world(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A function that opens a merchant with these further keys of `content`, and of Amazon's alone. prepare: what a
-    person does in Odoo before."""
+    """A function that opens a merchant with these further keys of `content`, and of one channel's alone. prepare:
+    what a person does in Odoo before."""
     monkeypatch.setenv("KEY", "admin")
     with OdooStandIn(demo_database(CATALOGUE)) as odoo, Recorded() as amazon, Judged() as ebay:
-        yield lambda more="", of_amazon="", prepare=None: World(
-            amazon, ebay, odoo, warehouse.url, (more, of_amazon), prepare
+        yield lambda more="", of_amazon="", prepare=None, of_ebay="": World(
+            amazon, ebay, odoo, warehouse.url, (more, of_amazon, of_ebay), prepare
         )
         ebay.judge()
         if SPECS:

@@ -52,6 +52,13 @@ MEANINGS = {
     "21916750": "the listing has ended",
     "21919144": "too many calls in a short time",
     "25001": "eBay failed",
+    "25002": "something is missing or wrong that eBay's own words name, as an item specific of the category",
+    "25003": "the price is not valid",
+    "25004": "the quantity is not valid",
+    "25005": "the category is not valid",
+    "25007": "the fulfillment policy is not valid",
+    "25008": "the payment policy is not valid",
+    "25009": "the return policy is not valid",
     "25713": "the item has no offer",
     "32100": "there is no such order",
     "32200": "the order has no such line",
@@ -166,11 +173,12 @@ class Account:
 
     def post(
         self, operation: str, path: str, json: Any, *, repeat: Repeat, ok: Collection[int] = (200,),
-        signed: bool = False,
+        signed: bool = False, language: str = "en-US",
     ) -> Response:  # fmt: skip
-        """signed: with the seller's digital signature, where the settings have a key for it."""
-        body = msgspec.json.encode(json)
-        headers = {"Accept-Language": "en-US", "Content-Language": "en-US", "Content-Type": "application/json"}
+        """json: None to send no body. signed: with the seller's digital signature, where the settings have a key for
+        it. language: of the texts, as de-DE."""
+        body = b"" if json is None else msgspec.json.encode(json)
+        headers = {"Accept-Language": "en-US", "Content-Language": language, "Content-Type": "application/json"}
         if signed and self.signer:
             headers |= self.signer.sign("POST", urlsplit(self.settings.base_url).netloc, path, body)
         return self._session.send(

@@ -26,6 +26,10 @@ RATES: dict[str, Rate] = {
     "createOrReplaceInventoryItem": Rate(8, 50_000),
     "getOffers": Rate(8, 50_000),
     "updateOffer": Rate(8, 50_000),
+    "createOffer": Rate(8, 50_000),
+    "publishOffer": Rate(8, 50_000),
+    "getInventoryLocation": Rate(8, 50_000),
+    **dict.fromkeys(("getFulfillmentPolicy", "getPaymentPolicy", "getReturnPolicy"), Rate(0.2, 1_000)),
     "createImageFromFile": Rate(8, 40),  # 50 in five seconds, says eBay
     "bulkUpdatePriceQuantity": Rate(8, 50_000),
     "bulkGetInventoryItem": Rate(8, 50_000),
@@ -38,7 +42,7 @@ QUOTAS: tuple[tuple[str, float, tuple[str, ...]], ...] = (
      ("getOrders", "getOrder", "createShippingFulfillment", "getShippingFulfillments", "issueRefund")),
     ("calls of sell inventory", 2_000_000,
      ("getInventoryItems", "getInventoryItem", "createOrReplaceInventoryItem", "getOffers", "updateOffer",
-      "bulkUpdatePriceQuantity", "bulkGetInventoryItem")),
+      "createOffer", "publishOffer", "getInventoryLocation", "bulkUpdatePriceQuantity", "bulkGetInventoryItem")),
     ("calls of commerce notification", 10_000, NOTIFICATIONS),
 )  # fmt: skip
 TRADING_CALLS = "calls of tradingapi tradingapi"

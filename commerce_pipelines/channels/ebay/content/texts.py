@@ -111,6 +111,11 @@ class EbayContent(Content):
     def reread(self, listings: Sequence[ShownListing]) -> Iterator[ShownListing]:
         return self._read_now(listings, None)
 
+    def is_listed(self, sku: str) -> bool:
+        """Whether an active listing has the SKU, whichever API made it."""
+        page = self._read_page(1, self._now(), [sku])
+        return bool(page.ItemArray and page.ItemArray.Item)
+
     @property
     def details_a_night(self) -> int:
         settings = self._account.settings
