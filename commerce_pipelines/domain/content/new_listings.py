@@ -101,13 +101,14 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest effect on record for a listing. digest: of its body. code: of a refusal. reference: what the channel
-    called it."""
+    """The newest effect on record for a listing. digest, skus: of its body. code: of a refusal. reference: what the
+    channel called it."""
 
     status: Status
     digest: str = ""
     code: str = ""
     reference: str = ""
+    skus: tuple[str, ...] = ()
 
 
 class State(StrEnum):
@@ -134,14 +135,16 @@ class NewPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
     """What decides about new listings of a channel. taken: whether the channel offers a SKU already. is_plain: whether
-    a SKU means one unit of the product with that internal reference. recorded: by key. again: keys
-    that a person wants tried once more although just this was refused. more: what a marketplace needs
-    besides, by product, or why it cannot be had. units: what may be offered of each SKU, with Shape.needs_stock."""
+    a SKU means one unit of the product with that internal reference. is_alone: whether one active product of Odoo has
+    it. recorded: by key. again: keys that a person wants tried once more although just this was refused. more: what a
+    marketplace needs besides, by product, or why it cannot be had. units: what may be offered of each SKU, with
+    Shape.needs_stock."""
 
     rules: ContentRules
     shape: Shape
     taken: Callable[[str], bool]
     is_plain: Callable[[str], bool]
+    is_alone: Callable[[str], bool]
     recorded: Mapping[str, Made] = {}
     again: Collection[str] = ()
     more: Mapping[int, dict[str, str] | Reason] = {}
@@ -154,11 +157,9 @@ def plan_listings(chosen: Sequence[Product], market: Market, left: int) -> list[
     groups: dict[str, list[Product]] = defaultdict(list)
     for product in chosen:
         groups[key_listing(product, market.shape)].append(product)
-    codes = [product.code for product in chosen]
-    twice = {code for code in codes if codes.count(code) > 1} if len(set(codes)) < len(codes) else set()
     plans = []
     for key, products in groups.items():
-        plan = _plan_group(key, products, market, twice)
+        plan = _plan_group(key, products, market)
         if plan is not None and plan.state is State.MAKE:
             left -= 1
             plan = plan if left >= 0 else msgspec.structs.replace(plan, state=State.LATER)
@@ -182,7 +183,7 @@ def list_undecided(chosen: Sequence[Product], market: Market) -> list[Product]:
     ]  # fmt: skip
 
 
-def _plan_group(key: str, products: Sequence[Product], market: Market, twice: Collection[str]) -> NewPlan | None:
+def _plan_group(key: str, products: Sequence[Product], market: Market) -> NewPlan | None:
     """The plan for one listing; None where the channel offers all of its SKUs already."""
     skus = tuple(product.code for product in products)
     there = [sku for sku in skus if market.taken(sku)]
@@ -191,10 +192,13 @@ def _plan_group(key: str, products: Sequence[Product], market: Market, twice: Co
     base = NewPlan(key=key, state=State.WAITS, skus=skus, product=products[0])
     made = market.recorded.get(key)
     if made is not None and made.status is Status.ACCEPTED:
+        added = [sku for sku in skus if made.skus and sku not in made.skus and not market.taken(sku)]
+        if added:
+            return msgspec.structs.replace(base, reason=_refuse_added(added[0]))
         return msgspec.structs.replace(base, state=State.MADE)
     if made is not None and made.status in (Status.SENT, Status.PENDING, Status.UNKNOWN):
         return msgspec.structs.replace(base, state=State.UNDER_WAY)
-    listing = _refuse(products, there, market, twice) or build_listing(key, products, market)
+    listing = _refuse(products, there, market) or build_listing(key, products, market)
     if isinstance(listing, Reason):
         return msgspec.structs.replace(base, reason=listing)
     if (
@@ -220,9 +224,7 @@ def read_body(body: Mapping[str, Any]) -> NewListing:
     return msgspec.convert(body, type=NewListing)
 
 
-def _refuse(
-    products: Sequence[Product], there: Sequence[str], market: Market, twice: Collection[str]
-) -> Reason | None:  # fmt: skip
+def _refuse(products: Sequence[Product], there: Sequence[str], market: Market) -> Reason | None:
     """Why these products can be no listing of the channel's, whatever they hold."""
     shape = market.shape
     if there:
@@ -232,7 +234,7 @@ def _refuse(
         )  # fmt: skip
     for product in products:
         code = product.code
-        if code in twice:
+        if not market.is_alone(code):
             return Reason(
                 "ambiguous_sku", f"Several products in Odoo have the internal reference {code}.",
                 "Give each its own internal reference.", code,
@@ -322,6 +324,14 @@ def refuse_lacking(field: str, sku: str) -> Reason:
         "Add it in Odoo; where it comes from is said under `content.sources` and `content.price`, what is needed under "
         "`content.new_listings.needs`.",
         field,
+    )  # fmt: skip
+
+
+def _refuse_added(sku: str) -> Reason:
+    """Why a listing that was made gets nothing more."""
+    return Reason(
+        "new_listing_unsuited", f"The listing was made without the SKU {sku}, and the channel does not offer it.",
+        "Add it to the listing there; its texts are kept in line then.", sku,
     )  # fmt: skip
 
 

@@ -101,9 +101,11 @@ def _decide(connections: Connections, name: str, again: Iterable[str]) -> list[N
         goods = goods_of(code, "", settings)
         return goods.quantity == 1 and not goods.unit and goods.code == key_of(code, False)
 
+    meanings = Counter(key_of(product.code, settings.sku_fold_case) for product in products if product.active)
     basis = Market(
         rules=settings.content, shape=market.read_shape(), recorded=recorded, again=frozenset(again),
         taken=lambda sku: key_of(sku, settings.sku_fold_case) in taken, is_plain=is_plain,
+        is_alone=lambda code: meanings[key_of(code, settings.sku_fold_case)] == 1,
     )  # fmt: skip
     undecided = list_undecided(fitting, basis)
     more, needs_stock = market.find_more(undecided), basis.shape.needs_stock

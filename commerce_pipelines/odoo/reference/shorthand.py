@@ -67,5 +67,6 @@ class Shorthand:
             model: {record for record in ids if (model, record) not in self._names} for model, ids in wanted.items()
         }
         if any(unknown.values()):
-            self._names |= {(model, record): "" for model, ids in unknown.items() for record in ids}
-            self._names |= any_names(self._client, unknown)
+            nameless = {(model, record): "" for model, ids in unknown.items() for record in ids}
+            # At once, because threads share this: no name that one of them has read may turn empty again.
+            self._names |= nameless | any_names(self._client, unknown)

@@ -26,7 +26,8 @@ def load_made(connection: Connection, channel: str) -> dict[str, Made]:
             "SELECT DISTINCT ON (e.key) e.key, e.status, e.digest, coalesce(a.code, ''),"
             " coalesce(nullif(e.reference, ''), (SELECT r.reference FROM commerce.effects r WHERE r.target = e.target"
             " AND r.kind = e.kind AND r.key = e.key AND r.reference <> '' ORDER BY r.sequence DESC LIMIT 1), ''),"
-            " e.attempt FROM commerce.effects e"
+            " e.attempt, ARRAY(SELECT offer ->> 'sku' FROM jsonb_array_elements(e.body::jsonb -> 'offers') AS offer)"
+            " FROM commerce.effects e"
             " LEFT JOIN commerce.attempts a ON a.effect = e.sequence AND a.number = e.attempt"
             " WHERE e.target = %s AND e.kind = %s AND e.status <> 'superseded' ORDER BY e.key, e.sequence DESC",
             (channel, Kind.LISTING),
@@ -35,9 +36,9 @@ def load_made(connection: Connection, channel: str) -> dict[str, Made]:
         return {
             key: Made(
                 status=Status.UNKNOWN if status == Status.HELD and attempt else Status(status), digest=digest,
-                code=code, reference=reference,
+                code=code, reference=reference, skus=tuple(skus),
             )
-            for key, status, digest, code, reference, attempt in cursor
+            for key, status, digest, code, reference, attempt, skus in cursor
         }  # fmt: skip
 
 

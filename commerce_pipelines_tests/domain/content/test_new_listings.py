@@ -44,7 +44,9 @@ def product(number: int, template: int = 0, **values: Any) -> Product:
 def market(**values: Any) -> Market:
     rules = ContentRules(enabled=True, new_listings=NewListingRules(enabled=True, tag="x"))
     shape = Shape(limits=LIMITS, by_template=True, most_variants=3, most_options=1)
-    plain = Market(rules=rules, shape=shape, taken=lambda sku: False, is_plain=lambda code: True)
+    plain = Market(
+        rules=rules, shape=shape, taken=lambda sku: False, is_plain=lambda code: True, is_alone=lambda code: True
+    )
     return msgspec.structs.replace(plain, **values)
 
 
@@ -95,7 +97,14 @@ def test_what_it_lacks_is_told_by_its_field() -> None:
     assert codes(plan(product(1, values={"barcode": "123"}))) == ["bad_barcode"]
     assert codes(plan(product(1, code="A" * 41), shape=Shape(limits=LIMITS, most_sku=40))) == ["new_listing_unsuited"]
     assert codes(plan(product(1), is_plain=lambda code: False)) == ["new_listing_unsuited"]
-    assert codes(plan(product(1), product(2, code="A-1"))) == ["ambiguous_sku", "ambiguous_sku"]
+    assert codes(plan(product(1), is_alone=lambda code: False)) == ["ambiguous_sku"]
+
+
+def test_a_variant_that_is_chosen_later_is_told() -> None:
+    recorded = {"template-7": Made(status=Status.ACCEPTED, skus=("A-1",))}
+    assert codes(plan(*of_colours("Red"), recorded=recorded)) == ["made"]
+    assert codes(plan(*of_colours("Red", "Blue"), recorded=recorded)) == ["new_listing_unsuited"]
+    assert codes(plan(*of_colours("Red", "Blue"), recorded=recorded, taken=lambda sku: sku == "A-2")) == ["made"]
 
 
 def test_variants_are_one_listing_where_the_channel_offers_them_so() -> None:

@@ -184,11 +184,22 @@ def test_a_pack_and_a_reference_that_two_products_have_wait(open_maker: Any) -> 
     more = "skus: {KET-NEW-1: {product: KET-GN-17, quantity: 2}},"
     maker: Maker = open_maker(f"approve: false, {ACTIVE}", more)
     pack = maker.add()
-    twice = [maker.add("A-1", barcode=False), maker.add("A-1", barcode=False)]
+    twice = [maker.add("A-1", barcode=False), maker.add("A-1", barcode=False), maker.add("A-2", barcode=False)]
+    maker.add("A-2", barcode=False, product_tag_ids=[])  # also where nobody chose the other one
     assert maker.make().outcomes == {}
     assert maker.waits() == {
         f"template-{pack}": "new_listing_unsuited", **{f"template-{id_}": "ambiguous_sku" for id_ in twice}
     }  # fmt: skip
+
+
+def test_a_reference_that_changes_after_its_listing_was_made_is_told(open_maker: Any) -> None:
+    maker: Maker = open_maker()
+    template = maker.add()
+    assert dict(maker.make().outcomes) == {"accepted": 1}
+    assert maker.waits() == {}
+    maker.merchant.odoo.call("product.template", "write", ids=[template], vals={"default_code": "KET-RENAMED"})
+    assert maker.make().outcomes == {}
+    assert maker.waits() == {f"template-{template}": "new_listing_unsuited"}
 
 
 def test_no_more_than_the_settings_say_are_made_in_a_day(open_maker: Any) -> None:
