@@ -20,14 +20,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import (
-    CredentialError,
-    PermanentError,
-    ProtocolError,
-    RateLimited,
-    TransientError,
-    UnknownOutcome,
-)
 from ....core.legible import one_word
 from ....core.reasons import Reason
 from ....core.words import Words
@@ -38,7 +30,7 @@ from ....domain.content.new_listings import THERE, MadeListing, SentListing, Sha
 from ....domain.content.pricelists import read_amount
 from ....domain.content.products import OWN, Product
 from ...http.session import Repeat, Response
-from ...new_listings import NewListings
+from ...new_listings import NewListings, attempt, list_seen
 from ..api.api import MEANINGS, Api, decode, errors, items_path
 from ..api.payloads import Issue, Submission
 from ..marketplaces import BY_ID
@@ -174,25 +166,10 @@ class AmazonNewOffers(NewListings):
 
     def send(self, listings: Sequence[SentListing], pictures: PictureSource) -> Iterator[MadeListing]:
         for sent in listings:
-            yield self._attempt(sent, partial(self._make, sent))
+            yield attempt(sent, partial(self._make, sent))
 
     def look(self, listings: Sequence[SentListing]) -> Iterator[MadeListing]:
-        for sent in listings:
-            outcome = self._attempt(sent, partial(self._look, sent))
-            if outcome.status in ("accepted", "absent"):
-                yield outcome  # what could not be read was not looked at
-
-    def _attempt(self, sent: SentListing, work: Callable[[], MadeListing]) -> MadeListing:
-        """The outcome of one offer; an error that concerns it alone is an outcome, too."""
-        try:
-            return work()
-        except (CredentialError, RateLimited):
-            raise
-        except (UnknownOutcome, TransientError, ProtocolError) as error:
-            return MadeListing(key=sent.key, status="unknown", code="no_answer", message=str(error)[:300])
-        except PermanentError as error:
-            return MadeListing(key=sent.key, status="refused", code="refused", message=str(error)[:300],
-                               words=error.words)  # fmt: skip
+        return list_seen(attempt(sent, partial(self._look, sent)) for sent in listings)
 
     def _look(self, sent: SentListing) -> MadeListing:
         return _settle_made(sent) if self._is_there(sent) else MadeListing(key=sent.key, status="absent")

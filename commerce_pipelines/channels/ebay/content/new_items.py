@@ -23,14 +23,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ....core.errors import (
-    CredentialError,
-    PermanentError,
-    ProtocolError,
-    RateLimited,
-    TransientError,
-    UnknownOutcome,
-)
+from ....core.errors import ProtocolError
 from ....core.legible import decode_as
 from ....core.reasons import Reason
 from ....core.words import NO_WORDS, Words
@@ -42,7 +35,7 @@ from ....domain.content.new_listings import NOTHING_LEFT, THERE, MadeListing, Se
 from ....domain.content.pricelists import read_amount
 from ....domain.content.products import OWN, Product
 from ...http.session import Repeat, Response
-from ...new_listings import NewListings
+from ...new_listings import NewListings, attempt, list_seen
 from ..api.account import MEANINGS, Account
 from ..settings import ACCOUNT_SCOPES
 from .managed import ITEM, LOCALE, OF_ANSWERS, OFFER, read_errors
@@ -128,26 +121,15 @@ class EbayNewItems(NewListings):
             yield self._attempt(sent, partial(self._make, sent, pictures))
 
     def look(self, listings: Sequence[SentListing]) -> Iterator[MadeListing]:
-        for sent in listings:
-            outcome = self._attempt(sent, partial(self._look, sent))
-            if outcome.status in ("accepted", "absent") or outcome.code == THERE:
-                yield outcome  # what could not be read was not looked at
+        return list_seen(self._attempt(sent, partial(self._look, sent)) for sent in listings)
 
     def _attempt(self, sent: SentListing, work: Callable[[], MadeListing]) -> MadeListing:
-        """The outcome of one listing; an error that concerns it alone is an outcome, too. Its reference is the SKU as
-        soon as the item is ours."""
+        """The outcome of one listing. Its reference is the SKU as soon as the item is ours."""
         try:
-            made = work()
-        except (CredentialError, RateLimited):
-            raise
+            made = attempt(sent, work)
         except _Refused as refused:
             message = f"eBay refuses the new listing: {MEANINGS.get(refused.code, f'code {refused.code}')}."
             made = MadeListing(key=sent.key, status="refused", code=refused.code, message=message, words=refused.words)
-        except (UnknownOutcome, TransientError, ProtocolError) as error:
-            made = MadeListing(key=sent.key, status="unknown", code="no_answer", message=str(error)[:300])
-        except PermanentError as error:
-            made = MadeListing(key=sent.key, status="refused", code="refused", message=str(error)[:300],
-                               words=error.words)  # fmt: skip
         return msgspec.structs.replace(made, reference=_name(sent) if _name(sent) in self._ours else sent.reference)
 
     def _look(self, sent: SentListing) -> MadeListing:

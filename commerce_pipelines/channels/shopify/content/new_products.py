@@ -23,14 +23,7 @@ from typing import Any
 
 import msgspec
 
-from ....core.errors import (
-    CredentialError,
-    PermanentError,
-    ProtocolError,
-    RateLimited,
-    TransientError,
-    UnknownOutcome,
-)
+from ....core.errors import UnknownOutcome
 from ....core.words import Words
 from ....domain.content.fields import BARCODE, DESCRIPTION, HS_CODE, IMAGES, ORIGIN, PRICE, TITLE, WEIGHT
 from ....domain.content.listing_rules import NewOnShopify
@@ -38,7 +31,7 @@ from ....domain.content.listings import PictureSource, SentChange, ShownListing,
 from ....domain.content.new_listings import THERE, MadeListing, NewListing, Offered, SentListing, Shape
 from ....domain.content.pricelists import read_amount
 from ...http.session import HttpSession, Repeat
-from ...new_listings import NewListings
+from ...new_listings import NewListings, attempt, list_seen
 from ..api.graphql import GraphQL
 from ..api.payloads import number
 from .new_product_queries import (
@@ -107,27 +100,17 @@ class ShopifyNewProducts(NewListings):
             yield self._attempt(sent, partial(self._make, sent, pictures))
 
     def look(self, listings: Sequence[SentListing]) -> Iterator[MadeListing]:
-        for sent in listings:
-            outcome = self._attempt(sent, partial(self._look, sent))
-            if outcome.status in ("accepted", "absent") or outcome.code == THERE:
-                yield outcome  # what could not be read was not looked at
+        return list_seen(self._attempt(sent, partial(self._look, sent)) for sent in listings)
 
     def _attempt(self, sent: SentListing, work: Callable[[], MadeListing]) -> MadeListing:
-        """The outcome of one listing; an error that concerns it alone is an outcome, too."""
+        """The outcome of one listing. One that was begun keeps its id, whatever came of it."""
         try:
-            return work()
-        except (CredentialError, RateLimited):
-            raise
+            made = attempt(sent, work)
         except _Refused as refused:
             message = f"Shopify refuses the new product ({refused.code})."
             return MadeListing(key=sent.key, status="refused", code=refused.code, message=message,
                                words=refused.words, reference=refused.reference)  # fmt: skip
-        except (UnknownOutcome, TransientError, ProtocolError) as error:
-            return MadeListing(key=sent.key, status="unknown", code="no_answer", message=str(error)[:300],
-                               reference=self._begun.get(sent.key, ""))  # fmt: skip
-        except PermanentError as error:
-            return MadeListing(key=sent.key, status="refused", code="refused", message=str(error)[:300],
-                               words=error.words, reference=self._begun.get(sent.key, ""))  # fmt: skip
+        return msgspec.structs.replace(made, reference=made.reference or self._begun.get(sent.key, ""))
 
     def _look(self, sent: SentListing) -> MadeListing:
         product = self._find(sent)
