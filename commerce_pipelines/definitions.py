@@ -31,6 +31,7 @@ from .assets.desk import jobs as desk_jobs
 from .assets.exceptions import exceptions_asset
 from .assets.looked_at import looked_at_checks, messages_come_checks
 from .channels.settings import ChannelSettings
+from .core.lanes import DESK, EXCEPTIONS, OVERVIEW, PRIVACY, REHEARSAL
 from .resources import quick_jobs
 from .resources.connections import Connections, open_connections
 from .resources.run_process import CHANNELS_OF_RUN
@@ -53,12 +54,14 @@ from .settings import file as settings_file
 from .settings.file import Settings
 
 MOST_HELD = 20  # channels whose definitions the process holds that runs are forked from: 2 CPU-seconds at its start
+OF_NO_CHANNEL = {DESK, EXCEPTIONS, OVERVIEW, PRIVACY, REHEARSAL}  # what runs are tagged with that work for no channel
 DOOR_VARIABLES = ("COMMERCE_DATABASE_URL", "COMMERCE_MASTER_KEY", "COMMERCE_MASTER_KEY_FROM")
 
 
 class Lane(NamedTuple):
     """One flow. applies: whether it serves a channel. The other functions get all channels that it serves at once; they
-    are not called if there is none."""
+    are not called if there is none. whole: it shows or does something of all channels at once, and a run of it needs
+    nothing of theirs."""
 
     flow: str
     applies: Callable[[ChannelSettings], bool]
@@ -66,6 +69,7 @@ class Lane(NamedTuple):
     sensors: Callable[[Settings, Sequence[ChannelSettings]], list[dg.SensorDefinition]]
     schedules: Callable[[Settings, Sequence[ChannelSettings]], list[dg.ScheduleDefinition]]
     jobs: Callable[[Settings, Sequence[ChannelSettings]], list[Any]] = lambda settings, channels: []
+    whole: bool = False
 
 
 LANES = (
@@ -136,9 +140,18 @@ LANES = (
     ),
     Lane("limits", lambda _: True, limits_assets.assets, limits_sensors.sensors, limits_sensors.schedules),
     Lane("drift", lambda _: True, drift_assets.assets, drift_sensors.sensors, drift_sensors.schedules),
-    Lane("rehearsal", lambda _: True, rehearsal_assets.assets, lambda *_: [], lambda *_: []),
-    Lane("overview", lambda _: True, overview_assets.assets, overview_sensors.sensors, overview_sensors.schedules),
-    Lane("privacy", lambda _: True, privacy_assets.assets, privacy_sensors.sensors, privacy_sensors.schedules),
+    Lane("rehearsal", lambda _: True, rehearsal_assets.assets, lambda *_: [], lambda *_: [], whole=True),
+    Lane(
+        "overview",
+        lambda _: True,
+        overview_assets.assets,
+        overview_sensors.sensors,
+        overview_sensors.schedules,
+        whole=True,
+    ),
+    Lane(
+        "privacy", lambda _: True, privacy_assets.assets, privacy_sensors.sensors, privacy_sensors.schedules, whole=True
+    ),
 )
 
 
@@ -157,13 +170,14 @@ def build_defs(
     connections = connections or open_connections(settings)
     chosen = [channel for channel in settings.channels if channels is None or channel.name in channels]
     own = msgspec.structs.replace(settings, channels=tuple(chosen))
-    served = [(lane, [channel for channel in chosen if lane.applies(channel)]) for lane in lanes]
+    offered = {True: settings.channels, False: chosen}
+    served = [(lane, [channel for channel in offered[lane.whole] if lane.applies(channel)]) for lane in lanes]
     in_use = [(lane, channels) for lane, channels in served if channels]
     return dg.Definitions(
         assets=[
             *(asset for lane, channels in in_use for asset in lane.assets(settings, channels)),
             *(exceptions_asset(channel, settings.owner) for channel in chosen),
-            *([desk_asset(settings.owner)] if chosen else []),
+            *([desk_asset(settings.owner)] if settings.channels else []),
         ],
         asset_checks=[*looked_at_checks(own), *messages_come_checks(own)],
         sensors=[
@@ -172,7 +186,7 @@ def build_defs(
         ],
         jobs=[
             *(job for lane, channels in in_use for job in lane.jobs(settings, channels)),
-            *(desk_jobs(own) if chosen else []),
+            *(desk_jobs(own) if settings.channels else []),
         ],
         schedules=[schedule for lane, channels in in_use for schedule in lane.schedules(settings, channels)],
         resources={"connections": connections, "io_manager": TableIOManager(connections)},
@@ -196,7 +210,11 @@ def defs() -> dg.Definitions:
     basis = (settings, _read_surroundings(settings))
     if not _built or _built[0][0] != basis:
         gc.unfreeze()
-        _built[:] = [(basis, build_defs(settings, channels=_read_channels(settings)))]
+        gc.disable()  # nearly all that is made now stays
+        try:
+            _built[:] = [(basis, build_defs(settings, channels=_read_channels(settings)))]
+        finally:
+            gc.enable()
         gc.freeze()  # what lives as long as the process is not looked at again by each collection
     return _built[0][1]
 
@@ -209,10 +227,11 @@ def build_repository() -> None:
 
 
 def _read_channels(settings: Settings) -> list[str] | None:
-    """The channels that this process's run works for; None where it is no run, or works for something else as well."""
-    names = [name.strip() for name in os.environ.get(CHANNELS_OF_RUN, "").split(",")]
+    """The channels that this process's run works for; None where it is no run, or works for something else as well. A
+    run of the overview, or of what else belongs to no channel, works for none of them."""
     configured = {channel.name for channel in settings.channels}
-    return names if configured.issuperset(names) else None
+    names = {name.strip() for name in os.environ.get(CHANNELS_OF_RUN, "").split(",")} - (OF_NO_CHANNEL - configured)
+    return sorted(names) if configured.issuperset(names) else None
 
 
 def _read_surroundings(settings: Settings) -> list[str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -119,7 +120,13 @@ def test_a_run_of_one_channel_finds_all_that_it_needs_and_nothing_of_others(defs
                 assert nodes == {node.name for node in whole.get_job(name).graph.nodes}, name
 
 
-@pytest.mark.parametrize(("tag", "built"), [("shop_de", 1), ("shop_de, shop_at", 2), ("shop_de, overview", 3), ("", 3)])
+@pytest.mark.parametrize(
+    ("tag", "built"),
+    [
+        ("shop_de", 1), ("shop_de, shop_at", 2), ("shop_de, overview", 1), ("overview", 0), ("exceptions_desk", 0),
+        ("privacy", 0), ("rehearsal", 0), ("exceptions", 0), ("odoo", 3), ("every", 3), ("", 3),
+    ],
+)  # fmt: skip
 def test_a_run_builds_its_own_channels_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str, built: int
 ) -> None:
@@ -135,6 +142,10 @@ def test_a_run_builds_its_own_channels_alone(
     monkeypatch.setattr(definitions, "_built", [])
     specs = dg.Definitions.merge(definitions.defs()).resolve_all_asset_specs()
     assert len([spec for spec in specs if spec.key.path[-1] == "raw_orders"]) == built
+    whole = {"overview", "exceptions_desk", "privacy/retention", "rehearsal"}
+    assert whole <= {spec.key.to_user_string() for spec in specs}
+    assert "exceptions_care" in {job.name for job in definitions.defs().get_repository_def().get_all_jobs()}
+    assert gc.isenabled()
 
 
 def test_of_many_channels_none_are_held_for_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

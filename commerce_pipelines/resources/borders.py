@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -30,14 +30,22 @@ def in_our_words(function: F) -> F:
             with border():
                 yield from function(*values, **names)
 
-        return generator  # type: ignore[return-value]
+        return _show_signature(generator, function)
 
     @wraps(function)
     def plain(*values: Any, **names: Any) -> Any:
         with border():
             return function(*values, **names)
 
-    return plain  # type: ignore[return-value]
+    return _show_signature(plain, function)
+
+
+def _show_signature(wrapper: Any, function: F) -> F:
+    """The wrapper, which says at once what it takes: Dagster asks twenty times for each asset, and Python would find it
+    out anew each time."""
+    with suppress(NameError):  # a name that only type checkers import: Dagster does not read such a function
+        wrapper.__signature__ = inspect.signature(function, eval_str=True)
+    return wrapper
 
 
 @contextmanager
