@@ -41,13 +41,13 @@ class NewProducts:
         }
 
     def find_variants(self, query: str) -> Rows:
-        """Variants by a search for SKUs, each with its product."""
+        """Variants by a search for SKUs, in small or capital letters, each with its product."""
         rows = []
         for product in self.contents.rows.values():
             shown = self.show(product)
             rows += [{**variant, "product": shown} for variant in shown["variants"]]
-        terms: dict[str, Callable[[Data], Any]] = {"sku": lambda row: row["sku"]}
-        matching = {row["id"]: row for term in query.split(" OR ") for row in search(rows, term, terms)}
+        terms: dict[str, Callable[[Data], Any]] = {"sku": lambda row: row["sku"].casefold()}
+        matching = {row["id"]: row for term in query.casefold().split(" or ") for row in search(rows, term, terms)}
         return Rows(list(matching.values()), lambda row: [number(row["id"])])
 
     def show(self, row: Data) -> Data:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from ...channels.capabilities import Channel, offered
-from ...core.errors import PermanentError
+from ...core.errors import PermanentError, TransientError
 from ...core.topics import Topic
 from ...core.words import Words
 from ...domain.content.fields import PRICE, TITLE
@@ -323,7 +323,10 @@ def _link(connections: Connections, name: str, made: Sequence[MadeListing]) -> N
     stubs = [listing for answer in made for listing in answer.listings]
     with connections.warehouse.transaction() as connection:
         read_at = database.clock(connection)
-    now = list(content.reread(stubs)) if stubs else []
+    try:
+        now = list(content.reread(stubs)) if stubs else []
+    except TransientError:
+        return  # they are made and on record; the next reading of the whole channel finds them
     with connections.warehouse.transaction() as connection:
         shown.store_listings(
             connection, name, now, read_at, whole=False, settled_before=read_at - content.settles_after

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..api.payloads import PageInfo
 from .payloads import MediaList, UserError
 
 NAMESPACE, KEY = "commerce_pipelines", "listing"  # of the metafield that says whose product it is
@@ -26,11 +27,13 @@ query FindProduct($identifier: ProductIdentifierInput!) {
 }
 """ + _FIELDS).strip()  # fmt: skip
 
-FIND_SKUS = ("""
-query FindSkus($query: String!) {
-  productVariants(first: 100, query: $query) { nodes { sku product { ...NewProduct } } }
+FIND_SKUS = """
+query FindSkus($query: String!, $after: String) {
+  productVariants(first: 100, after: $after, query: $query) {
+    nodes { sku product { id } } pageInfo { hasNextPage endCursor }
+  }
 }
-""" + _FIELDS.replace("first: 100", "first: 10")).strip()  # fmt: skip
+""".strip()
 
 CREATE = ("""
 mutation CreateProduct($product: ProductCreateInput!) {
@@ -130,12 +133,13 @@ class FindAnswer(msgspec.Struct, frozen=True):
 
 
 class SkuNode(msgspec.Struct, frozen=True):
-    product: NewProduct
+    product: ItemId
     sku: str | None = None
 
 
 class SkuNodes(msgspec.Struct, frozen=True):
     nodes: list[SkuNode]
+    pageInfo: PageInfo
 
 
 class SkusAnswer(msgspec.Struct, frozen=True):

@@ -66,6 +66,7 @@ from .shown import OF_PRODUCT, OF_VARIANT, PRODUCT, VARIANT, build_picture
 MOST_OPTIONS = 3  # shopify.dev "ProductCreateInput.productOptions"
 MOST_HANDLE = 200  # characters of the 255 that Shopify takes
 SKUS_AT_ONCE = 20
+HANDLE_TAKEN = "HANDLE_TAKEN"  # our code: another product, with none of the SKUs, has the handle
 DONE = " done"  # ends the mark of a product that is complete
 _NO_LETTERS = re.compile(r"[^a-z0-9]+")
 
@@ -138,20 +139,30 @@ class ShopifyNewProducts(NewListings):
     def _find(self, sent: SentListing) -> NewProduct | None:
         """The product that an earlier attempt made, None without one. Raises _Refused where the shop has one of the
         SKUs, or the handle, in a product of somebody else's."""
+        wanted = {sku.casefold() for sku in sent.listing.skus}
         identifiers = [{"id": sent.reference}] if sent.reference else []
         for identifier in [*identifiers, {"handle": build_handle(sent.listing)}]:
             product = self._graphql.ask(FIND, {"identifier": identifier}, FindAnswer).productByIdentifier
             if product is not None:
-                return _check_ours(product, sent.key)
-        skus = sent.listing.skus
-        for start in range(0, len(skus), SKUS_AT_ONCE):
-            some = set(skus[start : start + SKUS_AT_ONCE])
-            query = " OR ".join(f"sku:{_quote(sku)}" for sku in sorted(some))
-            nodes = self._graphql.ask(FIND_SKUS, {"query": query}, SkusAnswer).productVariants.nodes
-            for node in nodes:
-                if (node.sku or "") in some:  # the search finds parts of words, too
-                    return _check_ours(node.product, sent.key)
+                skus = {(variant.sku or "").casefold() for variant in product.variants.nodes}
+                return _check_ours(product, sent.key, THERE if skus & wanted else HANDLE_TAKEN)
+        for gid in self._find_skus(sent.listing.skus):
+            product = self._graphql.ask(FIND, {"identifier": {"id": gid}}, FindAnswer).productByIdentifier
+            if product is not None:
+                return _check_ours(product, sent.key, THERE)
         return None
+
+    def _find_skus(self, skus: Sequence[str]) -> Iterator[str]:
+        """Ids of products that have one of these SKUs. Shopify tells no `a-1` from `A-1`, and its search finds parts of
+        words, too."""
+        for start in range(0, len(skus), SKUS_AT_ONCE):
+            some = skus[start : start + SKUS_AT_ONCE]
+            wanted, after, more = {sku.casefold() for sku in some}, None, True
+            query = " OR ".join(f"sku:{_quote(sku)}" for sku in sorted(some))
+            while more:
+                page = self._graphql.ask(FIND_SKUS, {"query": query, "after": after}, SkusAnswer).productVariants
+                yield from (node.product.id for node in page.nodes if (node.sku or "").casefold() in wanted)
+                after, more = page.pageInfo.endCursor, page.pageInfo.hasNextPage and bool(page.nodes)
 
     def _create(self, sent: SentListing) -> NewProduct:
         listing = sent.listing
@@ -302,10 +313,11 @@ def _build_mark(value: str) -> dict[str, str]:
     return {"namespace": NAMESPACE, "key": KEY, "type": "single_line_text_field", "value": value}
 
 
-def _check_ours(product: NewProduct, key: str) -> NewProduct:
+def _check_ours(product: NewProduct, key: str, code: str) -> NewProduct:
+    """The product. Raises _Refused with this code where its mark is another's, or none."""
     mark = product.mark.value.removesuffix(DONE) if product.mark else ""
     if mark != key:
-        raise _Refused(THERE, Words(""))
+        raise _Refused(code, Words(""))
     return product
 
 
