@@ -197,14 +197,16 @@ class Listings(Protocol):
         """Every SKU offered, with the quantity that buyers see, page by page, by the channel's way for bulk reading."""
         ...
 
+    def read_places(self) -> Mapping[str, str]:
+        """Names of the places where the channel counts our units, by Listing.location; '' where it has but one."""
+        return {"": ""}
+
 
 class Quantities(Protocol):
     def push(self, pushes: Sequence[Push]) -> Iterator[PushOutcome]:
-        """Publish quantities, in the fewest calls that the vendor's batch sizes allow; one outcome for every push.
-
-        Outcomes are yielded as soon as they are known. Raises only what stops every push (credentials, no connection);
-        a refused SKU is an outcome. Never writes a listing that the channel itself fulfils.
-        """
+        """Publish quantities, in the fewest calls that the vendor's batch sizes allow; one outcome for every push, as
+        soon as it is known. Raises only what stops every push (credentials, no connection); a refused SKU is an
+        outcome. Never writes a listing that the channel itself fulfils."""
         ...
 
 
@@ -393,8 +395,5 @@ def source_of(channel: Channel, topic: str) -> Source[Any]:
 def offered(capability: C | None, channel: Channel, what: str) -> C:
     """The capability. Raises PermanentError when this kind of marketplace does not have it."""
     if capability is None:
-        raise PermanentError(
-            f"{channel.name}: a channel of the kind {channel.kind} offers no {what}; switch the flow off for it in "
-            "commerce.yaml."
-        )
+        raise PermanentError(f"{channel.name}: {channel.kind} offers no {what}; switch the flow off in commerce.yaml.")
     return capability

@@ -162,7 +162,7 @@ def check(send_test_alert: bool) -> None:
         wrong += bool(problem) and not advice_only
         sign, colour = ("!", "yellow") if advice_only else ("✗", "red") if problem else ("✓", "green")
         click.secho(f"{sign} ", fg=colour, nl=False)
-        say(what + (f": {problem}" if problem else ""))
+        say(f"{what}: {problem.removeprefix(f'{what}: ')}" if problem else what)
     if not connections.settings.channels:
         say(NO_CHANNEL)
     if wrong:

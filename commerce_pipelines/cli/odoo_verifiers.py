@@ -5,8 +5,9 @@ What belongs here: one look of `check` each. What does not: which key each is fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from ..channels.capabilities import offered
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RecordError
 from ..resources.connections import Connections
@@ -40,13 +41,14 @@ def return_names(connections: Connections, channel: ChannelSettings) -> Iterator
 
 
 def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator[Finding]:
-    """The warehouses that feed the channel exist and are unambiguous: `inventory.locations`."""
+    """The warehouses that feed the channel exist and are unambiguous: `inventory.locations`. Before the channel's
+    listings were read the channel is asked for its places, because a run would find them."""
     from ..domain.inventory.availability import Place, feeds
     from ..warehouse.inventory import listings
 
     if not channel.inventory.enabled:
         return
-    what = f"channels[{channel.name}].inventory.locations"
+    what, names = f"channels[{channel.name}].inventory.locations", dict[str, str]()
     try:
         odoo = connections.odoo_of(channel.name)
         rows = odoo.call(
@@ -55,10 +57,14 @@ def stock_places(connections: Connections, channel: ChannelSettings) -> Iterator
         )  # fmt: skip
         places = [Place(row["code"], row["name"]) for row in rows]
         with connections.warehouse.transaction() as connection:
-            location_ids = listings.locations(connection, channel.name)
-        feeds(channel.name, channel.inventory, channel, places, location_ids or {"", *channel.inventory.locations})
+            location_ids: Collection[str] = listings.locations(connection, channel.name)
+        if not location_ids:
+            opened = connections.channel(channel.name)
+            location_ids = names = dict(offered(opened.listings, opened, "listings").read_places())
+        feeds(channel.name, channel.inventory, channel, places, location_ids)
     except CommerceError as error:
-        yield what, str(error) + _name_owners(connections, channel)
+        there = ", ".join(f"{place!r} is {name}" for place, name in names.items() if name)
+        yield what, str(error) + _name_owners(connections, channel) + (f" There {there}." if there else "")
     else:
         yield what, ""
 

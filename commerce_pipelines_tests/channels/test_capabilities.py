@@ -68,7 +68,7 @@ def test_what_a_marketplace_does_not_offer_is_none_and_named_when_it_is_needed()
 
     channel = Orders()
     assert channel.listings is channel.quantities is None
-    with pytest.raises(PermanentError, match="shop_de: a channel of the kind shopify offers no quantities"):
+    with pytest.raises(PermanentError, match="shop_de: shopify offers no quantities"):
         offered(channel.quantities, channel, "quantities")
     assert offered(channel.orders, channel, "orders") is channel.orders
 

@@ -9,7 +9,16 @@ from typing import Any
 
 import msgspec
 
-from commerce_pipelines.channels.capabilities import AccountId, Channel, Head, Orders, OrderTotal, Page, Window
+from commerce_pipelines.channels.capabilities import (
+    AccountId,
+    Channel,
+    Head,
+    Listings,
+    Orders,
+    OrderTotal,
+    Page,
+    Window,
+)
 from commerce_pipelines.core.errors import RecordError
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
@@ -29,7 +38,7 @@ def some_settings(more: str = "") -> Settings:
     return parse(SETTINGS + more)
 
 
-class FakeChannel(Channel, Orders):
+class FakeChannel(Channel, Orders, Listings):
     """Its own account, orders, listings and quantities.
 
     Orders are dicts: id, placed, updated (datetimes), total, and optionally status, email, name, street, sku.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from commerce_pipelines.channels.capabilities import AccountId
+from commerce_pipelines.channels.capabilities import AccountId, Listings
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.domain.inventory.availability import Ordered, units_by_product
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
@@ -86,7 +86,7 @@ class Odoo:
                 return []
 
 
-class Shop:
+class Shop(Listings):
     """A channel that keeps what it is told. `fail` decides what becomes of a push before it is carried out."""
 
     name, kind = NAME, "shopify"

@@ -73,10 +73,10 @@ def _make_lean_user() -> tuple[str, str, str]:
     inactive = client.call("res.currency", "search", context={"active_test": False}, domain=domain)
     client.call("res.currency", "write", ids=inactive, vals={"active": True})
     put_in_group(client, login, lambda: password, list(client.who.companies.values()))
-    return login, password, _make_key(login, password)
+    return login, password, make_key(login, password)
 
 
-def _make_key(login: str, password: str) -> str:
+def make_key(login: str, password: str) -> str:
     """An API key, made as a person makes it in the preferences: Odoo offers no other way over HTTP."""
     url, session = os.environ["ODOO_URL"], requests.Session()
 

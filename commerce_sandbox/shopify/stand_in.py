@@ -50,6 +50,7 @@ NEEDED = {
     "publications": "read_publications",
     "publishablePublish": "write_publications",
     "inventoryItem": "read_inventory",
+    "locations": "read_locations",
     "inventorySetQuantities": "write_inventory",
     "fulfillmentCreate": "write_merchant_managed_fulfillment_orders",
     "refundCreate": "write_orders",

@@ -70,6 +70,10 @@ class Stock:
             "productVariants": product_variants,
             "productVariantsCount": lambda _: {"count": len(self.variants), "precision": "EXACT"},
             "inventoryItem": inventory_item,
+            "locations": lambda _: [
+                {"id": f"gid://shopify/Location/{place}", "name": name, "isFulfillmentService": service}
+                for place, (name, service) in self.locations.items()
+            ],
         }
 
     def _build_item(self, row: Data) -> Data:

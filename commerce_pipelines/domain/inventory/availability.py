@@ -93,7 +93,8 @@ def feeds(
     has to choose.
     """
     where = f"channels[{name}].inventory.locations"
-    fed = {place: _find_warehouses(feeding, where, warehouses) for place, feeding in rules.locations.items() if place}
+    named = {place: _find_warehouses(feeding, where, warehouses) for place, feeding in rules.locations.items()}
+    fed = {place: codes for place, codes in named.items() if place}
     others = sorted(set(locations) - set(fed))
     if len(others) > 1:  # the channel's own default location, if it has one among several
         others = [place for place in others if place == ""]
@@ -104,9 +105,11 @@ def feeds(
             fed[others[0]] = default
     places = sorted(set(locations))
     if places and not fed.keys() & set(places):
+        own = [place.code for place in warehouses if sales.channel_warehouse not in (place.code, place.name)]
+        wanted = [code for codes in rules.locations.values() for code in codes] or [sales.warehouse, *own]
         raise SettingsError(
             f"{where}: the channel keeps stock at {', '.join(map(repr, places))}, and no warehouse feeds any of these; "
-            f"write which do, as in {{{places[0]!r}: [{warehouses[0].code if warehouses else 'WH'}]}}."
+            f"write which do, as in {{{places[0]!r}: [{next(filter(None, wanted), 'WH')}]}}."
         )
     owners: dict[str, str] = {}
     for place, feeding in fed.items():

@@ -243,6 +243,8 @@ query Listings($first: Int!, $after: String, $query: String!) {
     + _LEVEL
 )
 
+LOCATIONS = "query Locations { locations(first: 200) { nodes { id name isFulfillmentService } } }"
+
 # The same as a bulk operation: without variables and `first`, and with an id for every object that has others below it.
 BULK_LISTINGS = """
 {

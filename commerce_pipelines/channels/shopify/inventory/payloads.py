@@ -17,6 +17,14 @@ class Location(msgspec.Struct, frozen=True):
     isFulfillmentService: bool = False
 
 
+class Locations(msgspec.Struct, frozen=True):
+    nodes: list[Location]
+
+
+class LocationsAnswer(msgspec.Struct, frozen=True):
+    locations: Locations
+
+
 class Quantity(msgspec.Struct, frozen=True):
     quantity: int
 

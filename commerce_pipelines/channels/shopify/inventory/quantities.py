@@ -34,8 +34,18 @@ from ..api.bulk import run_bulk
 from ..api.graphql import GraphQL
 from ..api.pages import LISTED_AT_ONCE, PageSizes
 from ..api.payloads import number
-from ..api.queries import BULK_LISTINGS, FIRST_VARIANTS, LEVELS, LISTINGS, MOST_AT_ONCE, SET_QUANTITIES
-from .payloads import BulkLine, Item, Level, LevelsAnswer, SetAnswer, UserError, Variant, VariantsAnswer
+from ..api.queries import BULK_LISTINGS, FIRST_VARIANTS, LEVELS, LISTINGS, LOCATIONS, MOST_AT_ONCE, SET_QUANTITIES
+from .payloads import (
+    BulkLine,
+    Item,
+    Level,
+    LevelsAnswer,
+    LocationsAnswer,
+    SetAnswer,
+    UserError,
+    Variant,
+    VariantsAnswer,
+)
 
 PAGING_SECONDS = 120.0  # a bulk operation is not worth it for less: it has to be started, watched and fetched
 LISTINGS_A_PAGE = 1_000  # listings of a bulk file that are handed out together
@@ -112,6 +122,11 @@ class ShopifyInventory(Listings, Quantities):
                 raise ProtocolError("Shopify repeats a page of variants; the list is read again later.")
             else:
                 after = page.pageInfo.endCursor
+
+    def read_places(self) -> dict[str, str]:
+        """The shop's active locations, without those of fulfilment services, by their numbers."""
+        nodes = self._graphql.ask(LOCATIONS, {}, LocationsAnswer).locations.nodes
+        return {number(node.id): node.name for node in nodes if not node.isFulfillmentService}
 
     def _build_listings(self, variant: Variant) -> list[Listing]:
         item = variant.inventoryItem
