@@ -128,6 +128,9 @@ def main(arguments: list[str]) -> None:
     """The same command line as Dagster's own."""
     import dagster_webserver.cli as web_server_cli
 
+    from ..resources.calm_services import watch_calmly
+
+    watch_calmly()
     wait_for_code(os.environ)
     host, port = (arguments[arguments.index(flag) + 1] for flag in ("-h", "-p"))
     create = getattr(web_server_cli, _CREATE)

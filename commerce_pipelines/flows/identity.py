@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -208,7 +209,10 @@ def kind_of(connections: Connections, name: str) -> str:
 def credentials_digest(connections: Connections, name: str) -> str:
     """A keyed hash of the account's address and all its secrets. It changes with any of them."""
     channel = connections.settings.channel(name)
-    secrets = sorted(_list_secrets(msgspec.structs.asdict(channel)))
+    names = _secret_names.setdefault(connections, {})
+    if name not in names:
+        names[name] = _list_secrets(channel)
+    secrets = sorted(os.environ.get(variable, "") for variable in names[name])
     text = "\n".join((kind_of(connections, name), channel.endpoint, *secrets))
     return hmac.new(connections.vault.own_key("accounts"), text.encode(), "sha256").hexdigest()
 
@@ -222,9 +226,13 @@ def _ask_account(connections: Connections, name: str) -> str:
         return ""
 
 
+_secret_names: WeakKeyDictionary[Connections, dict[str, list[str]]] = WeakKeyDictionary()  # looked for once a channel
+
+
 def _list_secrets(value: object) -> list[str]:
+    """The environment variables of all secrets in these settings."""
     if isinstance(value, Secret):
-        return [os.environ.get(value.env, "")]
+        return [value.env]
     if isinstance(value, msgspec.Struct):
         value = msgspec.structs.asdict(value)
     if isinstance(value, dict):

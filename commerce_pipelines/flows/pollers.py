@@ -16,12 +16,16 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, PermanentError, RateLimited
 from ..core.foreign import tellable
+from ..core.instruments import REAL
 from ..core.local_time import local_time
+from ..core.rhythm import Rhythm
+from ..core.topics import Topic
 from ..resources.connections import Connections
 from ..settings.file import Settings
-from ..warehouse.shared import conditions
+from ..warehouse.shared import conditions, hints
 from ..warehouse.shared.conditions import Heartbeat
 
 STOCK_POLLER, SHIPMENT_POLLER = "odoo_stock_changes", "odoo_deliveries"
@@ -35,7 +39,7 @@ SILENT_POLLS, SILENT_FOR = 5, timedelta(minutes=15)
 class Poller(msgspec.Struct, frozen=True, kw_only=True):
     """One sensor. subject: what it looks at, in words. seconds: how often it shall look. place: its place among the
     `of` pollers of the same kind, which take turns, so that they do not all look and request runs at the same
-    instant. hinted: messages may make it look between its turns."""
+    instant. hinted: messages may make it look between its turns. marks, messages, at: see Rhythm."""
 
     name: str
     subject: str
@@ -43,6 +47,17 @@ class Poller(msgspec.Struct, frozen=True, kw_only=True):
     place: int = 0
     of: int = 1
     hinted: bool = False
+    marks: dict[str, str] = {}
+    messages: tuple[str, ...] = ()
+    at: str = ""
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """When a tick has something to look at, for the daemon."""
+        return Rhythm(
+            seconds=self.seconds, place=self.place, of=self.of, at=self.at, marks=self.marks, messages=self.messages,
+            since=_began,
+        )  # fmt: skip
 
     @property
     def tick_seconds(self) -> int:
@@ -55,7 +70,7 @@ class Poller(msgspec.Struct, frozen=True, kw_only=True):
 
     def turn(self, now: datetime) -> int:
         """The number of the turn that an instant belongs to; a poller looks once in a turn."""
-        return int((now.timestamp() - self.seconds * self.place / self.of) // self.seconds)
+        return self.rhythm.turn(now)
 
 
 class Rest(msgspec.Struct, frozen=True):
@@ -68,6 +83,7 @@ class Rest(msgspec.Struct, frozen=True):
 
 
 _rests: WeakKeyDictionary[Connections, dict[str, Rest]] = WeakKeyDictionary()
+_began = REAL.now()  # this process, which has looked at nothing yet
 
 
 def forget(connections: Connections) -> None:
@@ -94,6 +110,8 @@ def list_pollers(settings: Settings) -> dict[str, Poller]:
             place=place,
             of=len(channels),
             hinted=channel.receives,
+            messages=_list_messages(channel, Topic.ORDERS),
+            marks={"read_at": hints.name_orders_read(channel.name)} if channel.inbox else {},
         )
         for place, channel in enumerate(channels)
     ]
@@ -106,16 +124,29 @@ def list_pollers(settings: Settings) -> dict[str, Poller]:
             place=place,
             of=len(asked),
             hinted=channel.receives,
+            messages=_list_messages(channel, Topic.RETURNS, Topic.REFUNDS),
         )
         for place, channel in enumerate(asked)
     ]
     offering = [channel.inventory.poll_seconds for channel in channels if channel.inventory.enabled]
     if offering:
-        pollers.append(Poller(name=STOCK_POLLER, subject="the stock in Odoo", seconds=min(offering)))
+        pollers.append(
+            Poller(
+                name=STOCK_POLLER,
+                subject="the stock in Odoo",
+                seconds=min(offering),
+                at="at",
+                marks={"hint": hints.STOCK} if settings.hinted else {},
+            )
+        )
     confirming = [channel.fulfilment.poll_seconds for channel in channels if channel.fulfilment.enabled]
     if confirming:
         pollers.append(Poller(name=SHIPMENT_POLLER, subject="the deliveries in Odoo", seconds=min(confirming)))
     return {poller.name: poller for poller in pollers}
+
+
+def _list_messages(channel: ChannelSettings, *topics: Topic) -> tuple[str, ...]:
+    return tuple(f"{channel.name}/{topic}" for topic in topics) if channel.receives else ()
 
 
 def is_turn(connections: Connections, poller: Poller, now: datetime) -> bool:

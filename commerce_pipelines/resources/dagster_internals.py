@@ -2,8 +2,11 @@
 
 What belongs here: imports of names that Dagster may change without notice. Each has a test of its own
 (test_dagster_internals.py), so that an upgrade of Dagster shows which of them changed. What does not: code that uses
-them (run_launcher.py, run_process.py, run_here.py, run_history.py, pruning.py, worker.py).
+them (run_launcher.py, run_process.py, run_here.py, run_history.py, pruning.py, worker.py,
+calm_services.py, tick_gate.py).
 """
+
+from typing import Any
 
 from dagster._cli.api import _execute_run_command_body as execute_run_command_body
 from dagster._core.definitions import unresolved_asset_job_definition as asset_jobs
@@ -19,6 +22,8 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLa
 from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig
 from dagster._core.storage.event_log.schema import AssetEventTagsTable, ConcurrencyLimitsTable, SqlEventLogStorageTable
 from dagster._core.storage.runs.schema import RunsTable
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._grpc import server_watcher
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData, deserialize_value, serialize_value, unpack_value
 from dagster._utils.interrupts import capture_interrupts
@@ -43,11 +48,29 @@ __all__ = [
     "RunsTable",
     "SqlEventLogStorageTable",
     "WorkerStatus",
+    "WorkspaceProcessContext",
     "asset_jobs",
     "capture_interrupts",
     "deserialize_value",
     "execute_run",
     "execute_run_command_body",
+    "import_queue_daemon",
+    "import_sensor_daemon",
     "serialize_value",
+    "server_watcher",
     "unpack_value",
 ]
+
+
+def import_queue_daemon() -> Any:
+    """The class of the daemon that lets queued runs begin, which no other process needs."""
+    from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+
+    return QueuedRunCoordinatorDaemon
+
+
+def import_sensor_daemon() -> Any:
+    """The module of the daemon's sensors, which no other process needs."""
+    from dagster._daemon import sensor
+
+    return sensor

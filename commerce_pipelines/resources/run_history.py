@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dagster_postgres import DagsterPostgresStorage
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 IN_PUBLIC = "options=-csearch_path%3Dpublic"
+PURGE_SECONDS = 600.0  # between two times that the old ticks of one sensor or schedule are deleted
 KEPT_CONNECTIONS = 6  # idle ones that a process keeps; more are opened while more are needed at once
 # One table of each storage: Dagster makes all tables of a storage together.
 _TABLES = ("runs", "instance_info", "event_logs", "instigators")
@@ -50,6 +53,16 @@ class _Schedules(PostgresScheduleStorage):
     _has_asset_daemon_asset_evaluations_table = lasting(
         PostgresScheduleStorage._has_asset_daemon_asset_evaluations_table
     )
+
+    def purge_ticks(
+        self, origin_id: str, selector_id: str, before: float, tick_statuses: Sequence[Any] | None = None
+    ) -> None:
+        """Once in a while; Dagster's daemon asks for it twice after each tick, though the ticks to go are days old."""
+        key = (self.postgres_url, origin_id, selector_id, *sorted(status.value for status in tick_statuses or ()))
+        now = time.monotonic()
+        if now - _purged.get(key, -PURGE_SECONDS) >= PURGE_SECONDS:
+            _purged[key] = now
+            super().purge_ticks(origin_id, selector_id, before, tick_statuses)
 
 
 class _Events(PostgresEventLogStorage):
@@ -93,6 +106,10 @@ class _Engines:
                 self._engines[url] = _make_engine(url)
             return self._engines[url]
 
+    def close(self) -> None:
+        for engine in self._engines.values():
+            engine.dispose()
+
     def _forget(self) -> None:
         """A forked child must not use its parent's sockets, nor close them."""
         self._guard = threading.Lock()
@@ -115,6 +132,13 @@ def _refuse_ended(connection: Connection, _record: object, _proxy: object) -> No
 
 
 _engines = _Engines()
+_complete: set[str] = set()  # databases that have all tables, as this process has seen
+_purged: dict[tuple[str, ...], float] = {}  # when ticks were purged last, by the database and whose they are
+
+
+def close_connections() -> None:
+    """Close the sessions of this process; what it knows of the databases stays."""
+    _engines.close()
 
 
 def _has_tables(engine: Engine) -> bool:
@@ -146,7 +170,9 @@ class RunHistory(DagsterPostgresStorage):
             else f"{postgres_url}{_choose_separator(postgres_url)}{IN_PUBLIC}"
         )
         engine = _engines.get(url)
-        creates = not _has_tables(engine)
+        creates = url not in _complete and not _has_tables(engine)
+        if not creates:
+            _complete.add(url)
         # Not by the class's own constructor, which would make three storages more, only to be replaced.
         self.postgres_url, self.should_autocreate_tables, self._inst_data = url, creates, inst_data
         self._run_storage = _Runs(url, creates)

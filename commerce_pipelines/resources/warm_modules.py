@@ -4,8 +4,8 @@ Importing our modules and building the definitions was more than half of what a 
 code on disk: where a file of the package changed since it was imported, the run forgets all of it and imports it again.
 The settings are read anew in each run (definitions.py).
 
-What belongs here: what is held, and when it is forgotten. What does not: starting the process (warm_server.py). Modules
-are named by strings, because this room may not know the rooms above it.
+What belongs here: what is held, and when it is forgotten; what Dagster's storage is asked before. What does not:
+starting the process (warm_server.py). Modules are named by strings, because this room may not know the rooms above it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import os
 import pkgutil
 import sys
 from pathlib import Path
+
+import dagster as dg
 
 PACKAGE = Path(__file__).parents[1]
 NAME = __name__.partition(".")[0]
@@ -52,6 +54,20 @@ def import_rooms() -> None:
         sys.modules[f"{NAME}.definitions"].build_repository()
 
 
+def ask_storage() -> None:
+    """Ask Dagster's storage what each run asks first. What it says of its tables, and the SQL that was made to ask it,
+    every run finds in memory then; nothing stays open. Without DAGSTER_HOME there is nothing to ask."""
+    with contextlib.suppress(Exception), dg.DagsterInstance.get() as instance:
+        events = instance.event_log_storage
+        instance.get_run_by_id(NAME)
+        instance.get_asset_records([dg.AssetKey(NAME)])
+        if events.supports_global_concurrency_limits:
+            events.get_pool_limits()
+            events.check_concurrency_claim(NAME, NAME, NAME)
+    with contextlib.suppress(Exception):
+        importlib.import_module(f"{NAME}.resources.run_history").close_connections()
+
+
 def forget_if_changed() -> None:
     """To be called first in a run's process: let it import our modules again if one of them changed on disk."""
     if read_stamp() != _stamp:
@@ -62,6 +78,7 @@ def forget_if_changed() -> None:
 
 _stamp = read_stamp()  # before the imports, so that a change during them counts
 import_rooms()
+ask_storage()
 # The collector of a run need not look at what all runs share: looking would also copy its memory.
 gc.collect()
 gc.freeze()

@@ -24,6 +24,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy
+from .ticks import label
 
 SHARE_OF_TIME = 10  # reading Odoo takes at most a tenth of the time, so a slow Odoo is looked at less often
 
@@ -74,7 +75,7 @@ def stock_changes_sensor(
         minimum_interval_seconds=min(poller.seconds, HINTED_TICK_SECONDS) if hinted else poller.seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Reads Odoo's stock {often}, and requests a run for each channel whose offer it changes.",
-        tags={"flow": "inventory"},
+        **label("inventory", poller),
     )
     @in_our_words
     def stock_changes(

@@ -24,6 +24,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy, is_left_behind
+from .ticks import label
 
 if TYPE_CHECKING:
     from ..flows.intake.changes import Cursor, Request
@@ -67,7 +68,7 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Polls {name} every {channel.poll_seconds} s for changed orders, lands them encrypted, and "
         "requests a run for exactly the business days they belong to.",
-        tags={"flow": "orders"},
+        **label("orders", poller),
     )
     @in_our_words
     def new_orders(

@@ -24,6 +24,7 @@ from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy, is_left_behind
+from .ticks import label
 
 if TYPE_CHECKING:
     from ..flows.intake.changes import Cursor, Request
@@ -64,7 +65,7 @@ def new_returns_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDef
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Polls {name} every {poller.seconds} s for changed returns and refunds, lands them encrypted, and "
         "requests a run for exactly the business days they belong to.",
-        tags={"flow": FLOW},
+        **label(FLOW, poller),
     )
     @in_our_words
     def new_returns(

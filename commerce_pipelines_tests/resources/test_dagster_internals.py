@@ -70,6 +70,24 @@ def test_an_instance_goes_to_another_process_as_text() -> None:
     assert internals.InstanceRef.__name__ == "InstanceRef"
 
 
+def test_the_daemon_asks_two_of_its_own_questions_by_these_names() -> None:
+    sensors = internals.import_sensor_daemon()
+    assert _list_parameters(sensors.is_under_min_interval)[:2] == ["state", "remote_sensor"]
+    assert inspect.getsource(sensors).count("is_under_min_interval(sensor_state, ") == 2
+    assert _list_parameters(internals.WorkspaceProcessContext.refresh_workspace) == ["self"]
+    assert "client.get_server_id(timeout" in inspect.getsource(internals.server_watcher)
+
+
+def test_the_queue_is_looked_at_by_one_method() -> None:
+    assert _list_parameters(internals.import_queue_daemon().run_iteration)[:2] == ["self", "workspace_process_context"]
+
+
+def test_watching_the_code_server_goes_by_two_numbers_that_can_be_set() -> None:
+    source = inspect.getsource(internals.server_watcher.watch_grpc_server_thread)
+    assert '"watch_interval", WATCH_INTERVAL' in source
+    assert '"max_reconnect_attempts", MAX_RECONNECT_ATTEMPTS' in source
+
+
 def test_an_interrupt_is_an_error_that_no_except_exception_catches() -> None:
     assert not issubclass(internals.DagsterExecutionInterruptedError, Exception)
     with internals.capture_interrupts():

@@ -14,11 +14,14 @@ import pandas as pd
 import pytest
 import sqlalchemy
 import yaml
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster._core.test_utils import instance_for_test
 from dagster_postgres.event_log import PostgresEventLogStorage
 
 from commerce_pipelines.assets.common import RANGE_END, RANGE_START, failures
 from commerce_pipelines.core.errors import PermanentError, SettingsError, TransientError
+from commerce_pipelines.resources import run_history
 from commerce_pipelines.resources.run_history import RunHistory
 from commerce_pipelines.resources.tables import TableIOManager
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -110,6 +113,30 @@ def test_the_storage_is_postgresql_and_nothing_is_pickled(
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in left if path.suffix in (".db", ".pickle", ".pkl") or path.parent.name == "storage"]
     assert not [path for path in left if path.read_bytes()[:2] in (b"\x80\x04", b"\x80\x05")]
+
+
+def test_old_ticks_are_purged_once_in_a_while_and_not_after_each_tick(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_history, "_purged", {})
+
+    def make_old_tick() -> None:
+        data = TickData("origin", "sensor", InstigatorType.SENSOR, TickStatus.SKIPPED, 1e9, selector_id="selector")
+        instance.create_tick(data)
+
+    def purge(selector: str = "selector") -> int:
+        """Ticks that are left of the first sensor."""
+        instance.purge_ticks("origin", selector, before=1.1e9, tick_statuses=[TickStatus.SKIPPED])
+        return len(instance.get_ticks("origin", "selector"))
+
+    make_old_tick()
+    assert purge("another") == 1
+    assert purge() == 0
+    make_old_tick()
+    assert purge() == 1
+    for key in run_history._purged:
+        run_history._purged[key] -= run_history.PURGE_SECONDS
+    assert purge() == 0
 
 
 def test_two_runs_may_use_a_new_pool_at_once(instance: dg.DagsterInstance) -> None:

@@ -99,6 +99,7 @@ def test_dev_starts_the_server_of_runs_before_it_waits_for_the_code_server(monke
     """Its imports take as long as the daemon's own: one after the other they would hold up the first run."""
     order: list[str] = []
     monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: order.append("server of runs"))
+    monkeypatch.setattr(daemon, "import_daemon", lambda: None)
     monkeypatch.setattr(daemon, "wait_for_code", lambda environ: order.append("code server"))
     monkeypatch.setattr("runpy.run_module", lambda name, **options: order.append(name))
     monkeypatch.setattr("sys.argv", [])

@@ -21,6 +21,10 @@ package = Path(commerce_pipelines.__file__).parent
 modules = len([name for name in sys.modules if name.startswith("commerce_pipelines.")])
 definitions = sys.modules["commerce_pipelines.definitions"]
 print(modules > 300, len(definitions._built), threading.active_count())
+from commerce_pipelines.resources import lasting_schema, run_history
+engines = run_history._engines._engines.values()
+print(any(question.endswith(".has_run_stats_index_cols") for _, question, *_ in lasting_schema._seen))
+print([(engine.pool.checkedin(), len(engine._compiled_cache) > 5) for engine in engines])
 for edit in (False, True):
     if edit:
         lanes = package / "core" / "lanes.py"
@@ -35,10 +39,12 @@ for edit in (False, True):
 """
 
 
-def _run_script(folder: Path) -> list[str]:
+def _run_script(folder: Path, database: str) -> list[str]:
     with running() as world:
         (folder / "commerce.yaml").write_text(world.settings(), encoding="utf-8")
-        environ = {**os.environ, **world.environment(folder), "PYTHONPATH": str(folder)}
+        shutil.copy(PACKAGE.parent / "dagster.yaml", folder)
+        environ = {**os.environ, **world.environment(folder), "PYTHONPATH": str(folder), "DAGSTER_HOME": str(folder)}
+        environ["COMMERCE_DATABASE_URL"] = database
         run = subprocess.run(
             [sys.executable, "-c", SCRIPT], cwd=folder, env=environ, capture_output=True, text=True, check=False
         )
@@ -46,10 +52,12 @@ def _run_script(folder: Path) -> list[str]:
     return run.stdout.splitlines()
 
 
-def test_a_run_finds_everything_built_and_executes_the_code_on_disk(tmp_path: Path) -> None:
+def test_a_run_finds_everything_built_and_executes_the_code_on_disk(tmp_path: Path, database: str) -> None:
     shutil.copytree(PACKAGE, tmp_path / "commerce_pipelines", ignore=shutil.ignore_patterns("__pycache__"))
-    assert _run_script(tmp_path) == [
+    assert _run_script(tmp_path, database) == [
         "True 1 1",  # all modules, the definitions, and no thread, because a fork would lose it
+        "True",  # what a run would ask the catalogue
+        "[(0, True)]",  # the SQL of Dagster's storage, and no open session
         "False True",  # nothing changed: all is there
         "True False",  # an edit: the run imports it
     ]

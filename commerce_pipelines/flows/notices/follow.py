@@ -106,7 +106,7 @@ def read_at_once(connections: Connections, name: str) -> Landed:
     finally:
         if landed.new:
             with connections.warehouse.transaction() as connection:
-                marks.hint(connection, _name_mark(name))
+                marks.hint(connection, marks.name_orders_read(name))
     return landed
 
 
@@ -115,11 +115,7 @@ def last_read(connections: Connections, name: str) -> datetime | None:
     if not connections.settings.channel(name).inbox:
         return None
     with connections.warehouse.transaction() as connection:
-        return marks.hinted_at(connection, _name_mark(name))
-
-
-def _name_mark(name: str) -> str:
-    return f"orders read of {name}"
+        return marks.hinted_at(connection, marks.name_orders_read(name))
 
 
 def _list_span(orders: Orders, plan: NamedPlan | None, keep: Callable[[Page], Collection[str]]) -> Collection[str]:

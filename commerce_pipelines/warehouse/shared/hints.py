@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 STOCK = "stock"
 
 
+def name_orders_read(channel: str) -> str:
+    """The topic by which the receiver tells that it has landed an order of the channel."""
+    return f"orders read of {channel}"
+
+
 def hint(connection: Connection, topic: str) -> None:
     """Record that this topic may have changed, now, by the database's clock."""
     with connection.cursor() as cursor:
