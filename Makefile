@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_NO_PROGRESS := 1
+# Where nothing compiled may be kept, each of the many processes that tests and demo start compiles the project anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test bench lint audit sbom clean install
 
@@ -22,7 +24,7 @@ demo: install  ## sandbox marketplaces and Odoo, Dagster UI on 127.0.0.1:3000; O
 
 # Three at once also on two cores: tests wait for servers half of the time.
 test: install
-	@$(BIN)/pytest -n 3
+	@$(BIN)/pytest -n 3 --dist worksteal
 
 bench: install
 	@$(BIN)/uv sync --locked --inexact --quiet --python $(BIN)/python --group bench

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sqlite3
 import tempfile
 import time
 from collections import Counter
@@ -20,6 +22,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg2
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from commerce_pipelines.warehouse.server.server import database_url, libpq_url, stop_database
 from commerce_pipelines.warehouse.tables.database import Warehouse
@@ -29,11 +33,16 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 MASTER_KEY = bytes(range(32))
+# Tests of whole services, which wait most of the time: last, they would hold up the end.
+FIRST = {"test_deployed", "test_deployed_workers", "test_workers", "test_run_life", "test_run_launcher"}
 SERVER, ROOT = "COMMERCE_TEST_DATABASE_URL", "COMMERCE_TEST_ROOT"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # As of a shell's job in the background: the tests' processes would inherit that, and end late.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         os.environ[ROOT] = tempfile.mkdtemp(prefix="commerce-tests-")
         # Nothing a developer has set for real use may be reached from here.
         url = os.environ.pop("COMMERCE_DATABASE_URL", "")
@@ -48,6 +57,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and (root := os.environ.pop(ROOT, None)):
         stop_database(Path(root))
         shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After the plugin that shuffles them."""
+    items.sort(key=lambda item: item.path.stem not in FIRST)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -66,7 +81,18 @@ def server_url() -> str:
     """URL of the server, by a role that may create databases; its own database is not touched."""
     server = os.environ.get(SERVER, "")
     url = database_url({"COMMERCE_DATABASE_URL": server} if server else {}, Path(os.environ[ROOT]))
-    return url if server else url.replace("//commerce_pipelines@", "//postgres@")
+    if server:
+        return url
+    url = url.replace("//commerce_pipelines@", "//postgres@")
+    _run(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # nobody needs it after a loss of power
+    return url
+
+
+@event.listens_for(Pool, "connect")
+def write_without_waiting(connection: Any, _: object) -> None:
+    """Dagster's own storage of a test in SQLite: each of its many commits would wait for the disk."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture(scope="session")
@@ -107,15 +133,16 @@ class fresh_database:
         self.server, self.name = server, name
 
     def __enter__(self) -> str:
-        self._run(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)", f"CREATE DATABASE {self.name}")
+        _run(self.server, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)", f"CREATE DATABASE {self.name}")
         return urlunsplit(urlsplit(self.server)._replace(path=f"/{self.name}"))
 
     def __exit__(self, *_: object) -> None:
-        self._run(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+        _run(self.server, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
 
-    def _run(self, *statements: str) -> None:
-        with closing(psycopg2.connect(libpq_url(self.server))) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                for statement in statements:
-                    cursor.execute(statement)
+
+def _run(server: str, *statements: str) -> None:
+    with closing(psycopg2.connect(libpq_url(server))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,13 @@ def _read_sentence(node: ast.AST) -> str:
     )
 
 
-def _list_printed() -> Iterator[tuple[str, str]]:
+@cache
+def _list_printed() -> tuple[tuple[str, str], ...]:
     """(where, sentence) of every string of the product but docstrings, which only click prints."""
+    return tuple(_find_sentences())
+
+
+def _find_sentences() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "commerce_pipelines").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}

@@ -26,7 +26,8 @@ ALLOWED = ("settings/file.py", "settings/mistakes.py")
 
 def foreign(path: Path) -> Iterator[str]:
     """Where a handler of an error that is not ours makes text of it, or makes it a cause."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text if "except" in text else "")
     for handler in (node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)):
         if handler.name is None or _list_names(handler.type) <= OURS:
             continue

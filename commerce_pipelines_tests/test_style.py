@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 PLACES = ("commerce_pipelines", "commerce_sandbox", "commerce_pipelines_tests", "bench")
@@ -43,7 +45,13 @@ WRITTEN_OUT = ("make_order",)  # the stand-ins' makers: one payload of the vendo
 
 
 def test_every_function_can_be_read_in_one_sitting() -> None:
-    assert [text for path in _list_files(*PLACES) for text in _list_long_functions(path)] == []
+    """A function's lines are those from `def` to its end, the functions inside it included."""
+    long = [
+        f"{name.where} {name.text}: {name.lines} lines"
+        for name in _list_names()
+        if name.lines > FUNCTION_LINES and name.text not in WRITTEN_OUT
+    ]
+    assert long == []
 
 
 def test_every_file_can_be_read_in_one_sitting() -> None:
@@ -54,25 +62,18 @@ def test_every_file_can_be_read_in_one_sitting() -> None:
 def test_private_functions_begin_with_a_verb() -> None:
     """Properties are named after what they are, as attributes are, and the sandbox's hooks after their event."""
     nouns = [
-        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
-        for path in _list_files(*PLACES)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.name.startswith("_")
-        and not node.name.startswith("__")
-        and not any(re.search(r"property|hook\(", ast.unparse(decorator)) for decorator in node.decorator_list)
-        and node.name.lstrip("_").partition("_")[0] not in (*VERBS.split(), *QUESTIONS)
+        f"{name.where} {name.text}"
+        for name in _list_names()
+        if name.is_action
+        and name.text.startswith("_")
+        and not name.text.startswith("__")
+        and name.text.lstrip("_").partition("_")[0] not in (*VERBS.split(), *QUESTIONS)
     ]
     assert nouns == []
 
 
 def test_names_say_what_they_hold() -> None:
-    empty = [
-        f"{path.relative_to(ROOT)}:{line} {name}"
-        for path in _list_files(*PLACES)
-        for name, line in _list_names(ast.parse(path.read_text(encoding="utf-8")))
-        if name.lstrip("_") in EMPTY_NAMES
-    ]
+    empty = [f"{name.where} {name.text}" for name in _list_names() if name.text.lstrip("_") in EMPTY_NAMES]
     assert empty == []
 
 
@@ -93,26 +94,35 @@ def _strip_ending(name: str) -> str:
     return name[: ending.start()] if ending and ending.start() >= 4 else name
 
 
-def _list_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Every name that a module binds, of a variable, a parameter, a field or a function, with its line."""
-    for node in ast.walk(tree):
+class Name(NamedTuple):
+    """A name that a module binds, of a variable, a parameter, a field or a function. lines: of a function. is_action:
+    whether it is a function that is no property and no hook."""
+
+    where: str
+    text: str
+    lines: int = 0
+    is_action: bool = False
+
+
+@cache
+def _list_names() -> tuple[Name, ...]:
+    """Of all files; each is parsed once for all tests."""
+    return tuple(name for path in _list_files(*PLACES) for name in _read_names(path))
+
+
+def _read_names(path: Path) -> Iterator[Name]:
+    short = path.relative_to(ROOT)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id, node.lineno
+            yield Name(f"{short}:{node.lineno}", node.id)
         elif isinstance(node, ast.arg):
-            yield node.arg, node.lineno
+            yield Name(f"{short}:{node.lineno}", node.arg)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name, node.lineno
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            is_noun = any(re.search(r"property|hook\(", ast.unparse(text)) for text in node.decorator_list)
+            yield Name(f"{short}:{node.lineno}", node.name, lines, not is_noun)
 
 
 def _list_files(*places: str) -> Iterator[Path]:
     for place in places:
         yield from sorted((ROOT / place).rglob("*.py"))
-
-
-def _list_long_functions(path: Path) -> Iterator[str]:
-    """A function's lines are those from `def` to its end, the functions inside it included."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or 0) - node.lineno + 1
-            if length > FUNCTION_LINES and node.name not in WRITTEN_OUT:
-                yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {length} lines"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
+from ..core.errors import SettingsError
 from ..core.topics import Topic
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
@@ -116,13 +117,16 @@ def changes_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
         started = connections.instruments.clock()
         with failures():
             done = refresh(connections, name, context.run.run_id, read=WHOLE_TAG in context.run.tags)
-            new = plan_new(connections, name, context.run.run_id)
+            try:
+                new = _describe_new(plan_new(connections, name, context.run.run_id))
+            except SettingsError as error:  # the listings that exist go on; published_content fails by it at its end
+                new = {"new listings": str(error)}
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": len(done.rows),
                 "dagster/uri": "postgresql:///commerce.content_changes",
                 **_describe_compared(done),
-                **_describe_new(new),
+                **new,
                 "seconds": round(connections.instruments.clock() - started, 2),
                 "difference": build_difference(done),
             }
@@ -168,13 +172,19 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
 
         started = connections.instruments.clock()
         how: Any = {"run_id": context.run.run_id, "release": config.release, "dry_run": config.dry_run}
+        wrong: SettingsError | None = None
         with failures():
             done = publish(connections, name, **how)
-            created = create(connections, name, **how)
+            try:
+                created = _describe_created(create(connections, name, **how))
+            except SettingsError as error:
+                created, wrong = {"new listings": str(error)}, error
         seconds = round(connections.instruments.clock() - started, 2)
-        metadata = _describe_published(done, seconds) | _describe_created(created)
-        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+        yield dg.MaterializeResult(asset_key=key, metadata=_describe_published(done, seconds) | created)
         yield check(done, key)
+        if wrong:  # of new listings alone: what is published is told before the run fails
+            with failures():
+                raise wrong
 
     return published_content
 

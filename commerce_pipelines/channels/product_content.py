@@ -30,6 +30,7 @@ from ..domain.content.listings import (
     is_as_planned,
     show_field,
 )
+from .reach import Reach
 
 # Seconds after which a reading is too old to write by: what somebody changes on the channel since then is overwritten.
 MOST_AGE = 10.0
@@ -129,11 +130,12 @@ def attempt(changes: Sequence[SentChange], outcomes: Iterable[ContentOutcome]) -
 
 
 class Attempts:
-    """Changes that are made group by group: what fails for one group is that group's alone. More than MOST_FAILED
-    groups in a row that get no answer mean that the channel cannot be reached, which is raised."""
+    """Changes that are made group by group: what fails for one group is that group's alone. Too many groups in a row
+    that get no answer mean that the channel cannot be reached, which is raised. ask: as of Reach."""
 
-    def __init__(self) -> None:
+    def __init__(self, ask: Callable[[], object] | None = None) -> None:
         self._lost: set[str] = set()
+        self._reach = Reach(ask)
 
     def make(
         self, group: str, changes: Sequence[SentChange], outcomes: Iterable[ContentOutcome]
@@ -145,17 +147,22 @@ class Attempts:
             for outcome in outcomes:
                 done.add(outcome.key)
                 yield outcome
-            self._lost.clear()
+            self._note_answer()
         except STOPS:
             raise
         except (TransientError, UnknownOutcome) as error:
+            is_new = group not in self._lost
             self._lost.add(group)
-            if len(self._lost) > MOST_FAILED:
+            if is_new and self._reach.is_lost():
                 raise TransientError(str(error), words=error.words) from None
             yield from (build_failed(change, error) for change in changes if change.key not in done)
         except PermanentError as error:
-            self._lost.clear()
+            self._note_answer()
             yield from (build_failed(change, error) for change in changes if change.key not in done)
+
+    def _note_answer(self) -> None:
+        self._lost.clear()
+        self._reach.note_answer()
 
 
 class FreshListings:

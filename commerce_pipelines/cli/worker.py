@@ -36,8 +36,11 @@ def worker(slots: int) -> None:
     require_extra()
     settings_file.load()  # a mistake in it, or a secret that is not here, is told now and not by each run
     from ..resources.run_here import open_instance
+    from ..resources.slots import check_clock
     from ..resources.worker import serve_runs
+    from ..warehouse.server.server import database_url
 
+    check_clock(database_url())
     home = resources.files("commerce_pipelines") / "instance" / "scaled"
     with open_instance(Path(str(home))) as instance:
         say(f"commerce-pipelines: working on up to {slots} runs at once; Ctrl-C ends everything.")

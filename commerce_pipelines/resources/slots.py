@@ -13,10 +13,12 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from ..core.errors import CommerceError, SettingsError
+from ..core.instruments import REAL
 from ..core.urls import LOOPBACK
 from ..warehouse.server.server import is_ended
 from .run_life import LOOK_SECONDS, keep_connection, open_storage, translate_error
@@ -28,6 +30,7 @@ BROKER = "COMMERCE_BROKER_URL"
 DATABASE = "COMMERCE_DATABASE_URL"
 START_SECONDS = 45.0  # a run that is on its way to a worker for so long has got lost; as scaled/dagster.yaml says
 CLASS = 0x636F6D6D  # our locks among those with two numbers; the second is the number of slots
+MOST_SKEW_SECONDS = 10.0
 SCHEMES = ("redis", "rediss", "redis+socket")
 
 
@@ -66,6 +69,21 @@ def require_shared_database(environ: Mapping[str, str] = os.environ) -> None:
         raise SettingsError(
             f"{DATABASE} is not set: workers and the daemon share one PostgreSQL, and the embedded one belongs to one "
             "folder (docs/scale.md)."
+        )
+
+
+def check_clock(url: str, now: Callable[[], datetime] = REAL.now) -> None:
+    """Raises SettingsError where this machine's clock and the database's differ by more than MOST_SKEW_SECONDS: which
+    orders are new, and what is late, would be judged by two times. Raises TransientError where it does not answer."""
+    with open_storage(url) as cursor:
+        before = now().timestamp()
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+        there = float((cursor.fetchone() or (before,))[0])
+        ahead = (before + now().timestamp()) / 2 - there
+    if abs(ahead) > MOST_SKEW_SECONDS:
+        raise SettingsError(
+            f"The clock of this machine is {abs(ahead):.0f} seconds {'ahead of' if ahead > 0 else 'behind'} the "
+            "database's: have both set by the network (`timedatectl set-ntp true`), then start the worker again."
         )
 
 

@@ -1,7 +1,8 @@
 """Runs work in workers on any number of machines: dagster-celery's launcher hands them over, by Redis.
 
 What it changes of dagster-celery: a run is known to live by its lock (run_health.py), because Celery counts the task of
-a killed worker as started for ever; no result is kept; a message that nobody took in time is dropped.
+a killed worker as started for ever; no result is kept. A message does not expire, because two machines' clocks would be
+compared: of a run that was given up meanwhile, the worker that takes its message sees so in the database (worker.py).
 
 What belongs here: the class that scaled/dagster.yaml names, and the settings of Celery that both sides share. What does
 not: the worker (worker.py), how many runs there is room for (slots.py). Needs the extra `scale`.
@@ -19,13 +20,11 @@ from kombu.exceptions import OperationalError
 from ..core.errors import TransientError
 from .dagster_internals import ConfigurableClassData, LaunchRunContext
 from .run_health import KnowsByLock
-from .slots import START_SECONDS, broker_url
+from .slots import broker_url
 
 QUEUE = "dagster"  # dagster-celery's own
 CELERY = {
     "task_ignore_result": True,
-    # Of a task that waits when it expires, Dagster has failed the run; its work is requested again.
-    "task_annotations": {TASK_EXECUTE_JOB_NAME: {"expires": START_SECONDS}},
     # A worker takes no run that waits behind another while a slot elsewhere is free.
     "worker_disable_prefetch": True,
     "worker_enable_remote_control": False,

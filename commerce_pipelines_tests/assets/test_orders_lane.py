@@ -30,7 +30,7 @@ from commerce_pipelines.warehouse.shared import notifications
 from commerce_pipelines.warehouse.shared.notifications import Row
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
-from commerce_pipelines_tests.doubles.doors import IMPATIENT
+from commerce_pipelines_tests.doubles.doors import hurry
 from commerce_sandbox import world as sandbox
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.catalogue import CATALOGUE
@@ -85,7 +85,8 @@ def lanes(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) 
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
         settings = settings_file.parse(world.settings())
-        connections = open_connections(settings, odoo=lambda: open_odoo(settings, IMPATIENT))
+        hurried = hurry(monkeypatch)
+        connections = open_connections(settings, odoo=lambda: open_odoo(settings, hurried), instruments=hurried)
         yield Lanes(world, connections, stack.enter_context(dg.DagsterInstance.ephemeral()))
 
 
@@ -142,7 +143,8 @@ def test_runs_of_three_channels_at_once_with_three_writers(lanes: Lanes) -> None
     assert {pool for name in sandbox.LANES for pool in _read_pools(lanes, name)} == {"odoo"}
 
     def run(name: str) -> dg.ExecuteInProcessResult:
-        own = open_connections(settings, odoo=lambda: open_odoo(settings, IMPATIENT))  # as a process has its own
+        hurried = lanes.connections.instruments
+        own = open_connections(settings, odoo=lambda: open_odoo(settings, hurried), instruments=hurried)  # as a process
         with dg.DagsterInstance.ephemeral() as instance:
             beside = Lanes(lanes.world, own, instance)
             assert _read_pools(beside, name) == {f"{name}_odoo"}

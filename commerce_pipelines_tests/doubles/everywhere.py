@@ -41,7 +41,7 @@ from commerce_pipelines.sensors.orders import TABLES
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
-from commerce_pipelines_tests.doubles.doors import IMPATIENT
+from commerce_pipelines_tests.doubles.doors import hurry
 from commerce_sandbox import world as sandbox
 from commerce_sandbox.amazon import AmazonStandIn
 from commerce_sandbox.catalogue import CATALOGUE
@@ -163,7 +163,7 @@ def open_lanes(
         start = stack.enter_context
         server = start(OdooStandIn(database))
         amazon = start(AmazonStandIn())
-        amazon.feeds.takes = amazon.reports.takes = timedelta()  # IMPATIENT would ask thousands of times meanwhile
+        amazon.feeds.takes = amazon.reports.takes = timedelta()  # it would be asked thousands of times meanwhile
         world = sandbox.World(amazon, start(EbayStandIn()), start(ShopifyStandIn()), server)
         environ = {**world.environment(tmp_path), **secrets, "COMMERCE_DATABASE_URL": warehouse.url}
         for name, value in environ.items():
@@ -173,5 +173,6 @@ def open_lanes(
         for channel in text["channels"]:
             channel.update(of_channels.get(channel["name"], {}))
         settings = settings_file.parse(yaml.safe_dump(text))
-        connections = open_connections(settings, odoo=lambda: open_odoo(settings, IMPATIENT), instruments=IMPATIENT)
+        hurried = hurry(monkeypatch)
+        connections = open_connections(settings, odoo=lambda: open_odoo(settings, hurried), instruments=hurried)
         yield Lanes(world, connections, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -45,6 +46,14 @@ PROJECT = Path(__file__).parents[2]
 SCALED = yaml.safe_load((PROJECT / "commerce_pipelines/instance/scaled/dagster.yaml").read_text())
 REPOSITORY = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "__repository__")
 Status = dg.DagsterRunStatus
+# Python imports this module by itself.
+WRONG = """
+from dataclasses import replace
+from datetime import timedelta
+from commerce_pipelines.core import instruments
+right = instruments.REAL.now
+instruments.REAL = replace(instruments.REAL, now=lambda: right() + timedelta(seconds={ahead}))
+"""
 
 
 def test_the_instance_with_workers_is_the_other_one_but_for_who_executes_runs() -> None:
@@ -284,6 +293,38 @@ def test_without_redis_a_run_is_failed_in_a_sentence_of_ours(daemon: Daemon, mon
     texts = [str(log.dagster_event) for log in daemon.instance.all_logs(run_id) if log.dagster_event]
     assert any("The Redis of COMMERCE_BROKER_URL does not answer" in text for text in texts)
     assert not any("no-such" in text for text in texts)
+
+
+def test_no_clock_decides_whether_a_run_that_was_handed_over_is_taken(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose clock was ahead by the time-out dropped every run, and nobody was told."""
+    monkeypatch.setattr("commerce_pipelines.resources.run_coordinator.count_slots", lambda url: 2)
+    run_id = daemon.submit()
+    daemon.until(lambda: daemon.get_status(run_id) is Status.STARTING)
+    with Connection(os.environ["COMMERCE_BROKER_URL"]) as broker, broker.SimpleQueue("dagster") as queue:
+        headers = queue.get(timeout=30).headers
+    assert headers["task"] == "execute_job"
+    assert headers["expires"] is None
+
+
+@pytest.mark.parametrize("ahead", [50, -50])
+def test_a_worker_whose_clock_is_wrong_does_not_start_and_says_why(
+    database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ahead: int
+) -> None:
+    slots.check_clock(database)
+    (tmp_path / "commerce.yaml").write_text(SETTINGS)
+    (tmp_path / "sitecustomize.py").write_text(WRONG.format(ahead=ahead))
+    environ = {
+        **os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}", "COMMERCE_DATABASE_URL": database,
+        "COMMERCE_BROKER_URL": "redis://localhost:1/0", "TOKEN": "t", "ODOO_PASSWORD": "p",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "commerce_pipelines.cli", "worker"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    way = "ahead of" if ahead > 0 else "behind"
+    assert re.search(rf"is (49|50|51) seconds {way} the database's: .*timedatectl", done.stderr)
+    assert len(done.stderr.splitlines()) == 1
 
 
 def _build_unreachable() -> object:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from commerce_pipelines.channels.ebay.content import managed
+from commerce_pipelines.core.instruments import Instruments
 from commerce_pipelines.domain.outbox.effects import Kind
 from commerce_pipelines.flows.content.inputs import take_products
 from commerce_pipelines.flows.content.publish import Published, publish, refresh
@@ -24,7 +25,7 @@ from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.channels.amazon.contract import SPECS, Recorded, judge
 from commerce_pipelines_tests.channels.ebay.contract import Judged
 from commerce_pipelines_tests.conftest import MASTER_KEY
-from commerce_pipelines_tests.doubles.doors import IMPATIENT
+from commerce_pipelines_tests.doubles.doors import hurry
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
 
@@ -47,7 +48,8 @@ class World:
     """A merchant on both marketplaces, whose listings show what Odoo says."""
 
     def __init__(
-        self, amazon: Recorded, ebay: Judged, odoo: OdooStandIn, url: str, keys: tuple[str, ...], prepare: Any = None
+        self, amazon: Recorded, ebay: Judged, odoo: OdooStandIn, url: str, keys: tuple[str, ...], prepare: Any,
+        hurried: Instruments,
     ) -> None:  # fmt: skip
         more, of_amazon, of_ebay = keys
         self.amazon, self.ebay = amazon, ebay
@@ -56,7 +58,7 @@ class World:
         environ = {
             "COMMERCE_DATABASE_URL": url, "COMMERCE_MASTER_KEY": base64.urlsafe_b64encode(MASTER_KEY).decode(),
         }  # fmt: skip
-        self.connections = open_connections(settings, environ, instruments=IMPATIENT)
+        self.connections = open_connections(settings, environ, instruments=hurried)
         self.odoo = connect_odoo(settings.odoo, "admin")
         if prepare:
             prepare(self.odoo)
@@ -97,7 +99,7 @@ def open_world(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("KEY", "admin")
     with OdooStandIn(demo_database(CATALOGUE)) as odoo, Recorded() as amazon, Judged() as ebay:
         yield lambda more="", of_amazon="", prepare=None, of_ebay="": World(
-            amazon, ebay, odoo, warehouse.url, (more, of_amazon, of_ebay), prepare
+            amazon, ebay, odoo, warehouse.url, (more, of_amazon, of_ebay), prepare, hurry(monkeypatch)
         )
         ebay.judge()
         if SPECS:

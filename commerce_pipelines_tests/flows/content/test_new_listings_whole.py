@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import dagster as dg
 import pytest
 
 from commerce_pipelines.assets.content import PRODUCTS
+from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.flows.content.publish import release
 from commerce_pipelines.warehouse.tables.database import Warehouse
+from commerce_pipelines_tests.doubles.contents import KETTLE
 from commerce_pipelines_tests.doubles.everywhere import SECRETS, Lanes, open_lanes
 from commerce_pipelines_tests.doubles.lean import administrator, administrator_or_skip, login_of
 from commerce_pipelines_tests.flows.content.test_pictures import picture
@@ -129,6 +132,30 @@ def test_a_tagged_product_is_planned_agreed_to_made_and_stocked(trader: Trader) 
     assert [(amazon.listings.offers[code].asin, amazon.listings.offers[code].quantity) for code in codes] == [
         ("B0NEWMUG01", 0) for _ in codes
     ]  # fmt: skip
+
+
+def test_a_tag_that_odoo_does_not_have_stops_new_listings_alone(trader: Trader) -> None:
+    """The listings that exist are brought in line all the same, and the run then fails by the sentence."""
+    shop, lanes = trader.lanes.world.channels[SHOP], trader.lanes
+    title = f"Kettle {trader.mark}"
+    [kettle] = trader.odoo.call("product.product", "search_read", domain=[["default_code", "=", KETTLE]],
+                                fields=["product_tmpl_id"], load=None)  # fmt: skip
+    trader.odoo.call("product.template", "write", ids=[kettle["product_tmpl_id"]], vals={"name": title})
+    trader.odoo.call("product.tag", "write", ids=[trader.tag], vals={"name": f"Other {trader.mark}"})
+    for _ in range(2):
+        with dg.DagsterInstance.ephemeral() as instance:
+            assert not lanes.run_flow(instance, SHOP, "content", CONTENT)
+        assert lanes.said[-1].startswith(f"channels[].content.new_listings.tag: Odoo has no tag 'Sell {trader.mark}'")
+        release_if_held(trader)
+    assert len(lanes.said) == 2
+    assert shop.contents.of_sku(KETTLE)["title"] == title
+    trader.odoo.call("product.tag", "write", ids=[trader.tag], vals={"name": f"Sell {trader.mark}"})
+    trader.run(SHOP, "content", CONTENT)
+
+
+def release_if_held(trader: Trader) -> None:
+    with suppress(PermanentError):
+        release(trader.lanes.connections, SHOP, "anna")
 
 
 def find_targets(trader: Trader, name: str, codes: list[str]) -> set[str]:

@@ -11,6 +11,9 @@ may still come, its changes wait.
 
 **No preview.** A feed has none: Amazon takes or refuses each message as a whole. What its issues name is refused, and
 what else was in the message is told again without it.
+
+**Broken off.** A feed that ends as a whole, `FATAL` or `CANCELLED`, is told once more. After two within a day each
+listing is told by calls of its own, so that the one to blame waits with its reason and holds up no other.
 """
 
 from __future__ import annotations
@@ -23,7 +26,14 @@ from typing import Any
 
 import msgspec
 
-from ....core.errors import PermanentError, ProtocolError, TransientError, UnknownOutcome
+from ....core.errors import (
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    SettingsError,
+    TransientError,
+    UnknownOutcome,
+)
 from ....core.legible import one_word
 from ....core.words import Words
 from ....domain.content.fields import PRICE, base_of
@@ -49,6 +59,7 @@ from ..api.payloads import Feed
 from .shown import ATTRIBUTES, LOCATORS, PURCHASABLE_OFFER
 
 CLOCK_SKEW = timedelta(minutes=5)  # by which this machine's clock and Amazon's may differ
+BROKEN, MOST_BROKEN, BROKEN_FOR = ("FATAL", "CANCELLED"), 2, timedelta(days=1)
 _UNNAMED = "?"  # begins the reference of a change whose feed's id is not known: since when there may be one
 
 
@@ -95,6 +106,18 @@ class FedContent:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+
+    def is_broken(self, place: str) -> bool:
+        """Whether Amazon broke off so many feeds of the last day in this marketplace that one more would not be done
+        either: something in it is to blame, and only a call for each listing tells what. Stock's feeds count, too."""
+        try:
+            feeds = list_feeds(self._api, self._api.now() - BROKEN_FOR)
+        except (CredentialError, SettingsError):
+            raise
+        except (TransientError, PermanentError):
+            return False  # nobody knows
+        broken = [feed for feed in feeds if feed.processing_status in BROKEN and place in feed.marketplace_ids]
+        return len(broken) >= MOST_BROKEN
 
     def tell(self, place: str, messages: Sequence[Message], note: Note) -> Iterator[ContentOutcome]:
         """The messages of one marketplace, in as few feeds as Amazon takes. note: puts references on record."""

@@ -163,20 +163,21 @@ class AmazonContent(Content):
             by_sku[change.listing.key].append(change)
         fed = self._choose_fed(changes)
         groups = {sku: [own[0].listing] for sku, own in by_sku.items()}
-        fresh, attempts = FreshListings("Amazon", self._read_now, self._api.clock, groups, PAGE_SIZE), Attempts()
+        fresh = FreshListings("Amazon", self._read_now, self._api.clock, groups, PAGE_SIZE)
+        attempts = Attempts(lambda: self._search({}))
         for sku, own in by_sku.items():
             yield from attempts.make(sku, own, self._change_listing(sku, own, fresh, pictures, fed))
         for place, messages in fed.items():
             yield from self._fed.tell(place, messages, note)
 
     def _choose_fed(self, changes: Sequence[SentChange]) -> dict[str, list[Message]]:
-        """The marketplaces whose changes go by a feed, with no message yet."""
+        """The marketplaces whose changes go by a feed, with no message yet; none where Amazon keeps breaking it off."""
         listings: dict[str, set[str]] = defaultdict(set)
         for change in changes:
             if at := change.listing.reference.get(f"at/{change.field}"):
                 listings[at.partition(" ")[0]].add(change.listing.key)
         most = self._api.settings.content_feed_above
-        return {place: [] for place, keys in listings.items() if len(keys) > most}
+        return {place: [] for place, keys in listings.items() if len(keys) > most and not self._fed.is_broken(place)}
 
     def look(self, changes: Sequence[SentChange]) -> Iterator[ContentOutcome]:
         return self._fed.look(changes)

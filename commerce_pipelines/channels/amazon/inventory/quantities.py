@@ -43,6 +43,7 @@ from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
 from ...http.call import MOST_CODES
 from ...http.session import Repeat
+from ...reach import Reach
 from ..api.api import MEANINGS, Api, decode, errors, items_path
 from ..api.listing_feeds import (
     AT_WORK,
@@ -60,7 +61,6 @@ from ..api.payloads import Feed, Issue, Submission
 from .listings import DEFAULT
 
 MOST_PATCHES, MOST_FEED_MESSAGES = 20, MOST_MESSAGES
-MOST_LOST = 3  # patches in a row without an answer
 LOOK_PAUSE_SECONDS = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks at a feed; the last pause repeats
 FEED_WAIT_SECONDS = 600.0
 CLOCK_SKEW = timedelta(minutes=1)  # how far Amazon's clock and ours may differ
@@ -135,22 +135,21 @@ def feed(pushes: Sequence[Push], seller_id: str) -> dict[str, Any]:
 
 
 def _patch_listings(api: Api, pushes: Sequence[Push], place: str) -> Iterator[PushOutcome]:
-    """One call for each push; what fails for one is that one's alone. More than MOST_LOST in a row that get no answer
-    mean that Amazon cannot be reached, which is raised."""
-    lost = 0
+    """One call for each push; what fails for one is that one's alone. Too many in a row that get no answer mean that
+    Amazon cannot be reached, which is raised."""
+    reach = Reach(lambda: api.call("searchListingsItems", items_path(api), {"marketplaceIds": place, "pageSize": "1"}))
     for wanted in pushes:
         try:
             yield _patch_listing(api, wanted, place)
-            lost = 0
+            reach.note_answer()
         except (CredentialError, SettingsError, RateLimited):
             raise
         except TransientError as error:
-            lost += 1
-            if lost > MOST_LOST:
+            if reach.is_lost():
                 raise
             yield _build_outcome(wanted, "failed", "unreachable", error)
         except PermanentError as error:
-            lost = 0
+            reach.note_answer()
             yield _build_outcome(wanted, "failed", "unreadable", error)
 
 

@@ -230,7 +230,7 @@ class EbayContent(Content):
         }  # fmt: skip
         fresh = FreshListings("eBay", self._read_now, self._clock, groups, REREAD_AT_ONCE)
         prices: list[SentChange] = []
-        attempts = Attempts()
+        attempts = Attempts(lambda: self._account.trading("GetUser", {}, repeat=Repeat.STATE))
         for item_id, own in by_item.items():
             prices += [change for change in own if change.field == PRICE]
             if others := [change for change in own if change.field != PRICE]:

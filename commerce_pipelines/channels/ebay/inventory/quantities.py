@@ -37,6 +37,7 @@ from ....domain.orders.order import FulfilledBy
 from ...capabilities import Quantities
 from ...http.session import Repeat
 from ...http.throttle import BucketStore, Priority
+from ...reach import Reach
 from ..api import payloads
 from ..api import trading_payloads as trading
 from ..api.account import MEANINGS, Account, is_passing
@@ -47,7 +48,6 @@ OFFERS_PATH = "/sell/inventory/v1/offer"
 BULK_PATH = "/sell/inventory/v1/bulk_update_price_quantity"
 STATUSES_A_CALL = 4  # InventoryStatus containers in one call
 OFFERS_A_CALL = 25  # offers in one bulkUpdatePriceQuantity
-MOST_LOST = 3  # calls in a row without an answer
 NO_ZERO = "515"  # "The quantity must be a valid number greater than 0"
 NO_ANSWER = ("unanswered", "eBay's answer does not mention this listing.")
 
@@ -82,8 +82,9 @@ class EbayQuantities(Quantities):
 
     def _send_batches(self, batches: Iterable[Batch], send: Send) -> Iterator[PushOutcome]:
         """What a call fails at is sent once more, each push alone: what one push is to blame for is that one's alone.
-        More than MOST_LOST calls in a row that get no answer mean that eBay cannot be reached, which is raised."""
-        lost, left = 0, deque(batches)
+        Too many calls in a row that get no answer mean that eBay cannot be reached, which is raised."""
+        reach = Reach(lambda: self._account.trading("GetUser", {}, repeat=Repeat.STATE))
+        left = deque(batches)
         while left:
             batch, stopped = self._count_revisions(left.popleft())  # a lost call may have been a revision too
             yield from stopped
@@ -94,13 +95,14 @@ class EbayQuantities(Quantities):
                 for outcome in send(batch):
                     open_.pop(outcome.key, None)
                     yield outcome
-                lost = 0
+                reach.note_answer()
             except (CredentialError, SettingsError, RateLimited):
                 raise
             except (TransientError, PermanentError) as error:
                 is_lost = isinstance(error, TransientError)
-                lost = lost + 1 if is_lost else 0
-                if lost > MOST_LOST:
+                if not is_lost:
+                    reach.note_answer()
+                elif reach.is_lost():
                     raise
                 if len(batch) > 1:
                     left.extendleft([wanted] for wanted in reversed(open_.values()))

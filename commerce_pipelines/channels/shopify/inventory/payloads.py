@@ -103,3 +103,7 @@ class SetPayload(msgspec.Struct, frozen=True):
 
 class SetAnswer(msgspec.Struct, frozen=True):
     inventorySetQuantities: SetPayload
+
+
+class AnyAnswer(msgspec.Struct, frozen=True):
+    """Data of which nothing is read."""

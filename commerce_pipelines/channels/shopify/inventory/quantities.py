@@ -12,7 +12,8 @@ setting compares first.
 **Setting** is all or nothing per call: one bad item fails its whole batch and nothing is written. So the items that the
 errors name get their outcome, and the rest is sent again without them. Each call compares first (`changeFromQuantity`)
 and carries an idempotency key made of its pushes' tokens, so that a call whose answer was lost is repeated safely.
-Where the next batch is put together differently, only the comparison protects: its outcome is `stale`.
+Where the next batch is put together differently, only the comparison protects: its outcome is `stale`. A batch that
+gets no answer is halved, too: what Shopify always fails at is that listing's alone (reach.py).
 """
 
 from __future__ import annotations
@@ -23,19 +24,39 @@ from typing import Any
 
 import msgspec
 
-from ....core.errors import ProtocolError, RecordError
+from ....core.errors import (
+    CommerceError,
+    CredentialError,
+    PermanentError,
+    ProtocolError,
+    RateLimited,
+    RecordError,
+    SettingsError,
+    TransientError,
+)
 from ....core.legible import decode_json, one_word, where
 from ....core.words import Words
 from ....domain.inventory.listings import Listing, Push, PushOutcome, unreadable
 from ....domain.orders.order import FulfilledBy
 from ...capabilities import Listings, Quantities
 from ...http.session import HttpSession, Repeat
+from ...reach import Reach
 from ..api.bulk import run_bulk
 from ..api.graphql import GraphQL
 from ..api.pages import LISTED_AT_ONCE, PageSizes
 from ..api.payloads import number
-from ..api.queries import BULK_LISTINGS, FIRST_VARIANTS, LEVELS, LISTINGS, LOCATIONS, MOST_AT_ONCE, SET_QUANTITIES
+from ..api.queries import (
+    BULK_LISTINGS,
+    FIRST_VARIANTS,
+    LEVELS,
+    LISTINGS,
+    LOCATIONS,
+    MOST_AT_ONCE,
+    PROBE,
+    SET_QUANTITIES,
+)
 from .payloads import (
+    AnyAnswer,
     BulkLine,
     Item,
     Level,
@@ -64,6 +85,7 @@ MEANINGS = {
     "INVALID_QUANTITY_TOO_HIGH": "the quantity is larger than Shopify takes",
     "INVALID_QUANTITY_TOO_LOW": "the quantity is smaller than Shopify takes",
 }
+STOPS = (CredentialError, SettingsError, RateLimited)  # about every push
 STALE = frozenset(("CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"))
 # Errors of the call as a whole: sending fewer of its items would change nothing.
 OF_THE_CALL = frozenset(("INVALID_NAME", "INVALID_REASON", "INVALID_REFERENCE_DOCUMENT", "COMPARE_QUANTITY_REQUIRED"))
@@ -196,13 +218,23 @@ class ShopifyInventory(Listings, Quantities):
                 yield PushOutcome(key=push.listing.key, status="refused", code=refusal[0], message=refusal[1])
             else:
                 ready.append(push)
+        reach = Reach(lambda: self._graphql.ask(PROBE, {}, AnyAnswer))
         for start in range(0, len(ready), MOST_AT_ONCE):
-            yield from self._push_batch(ready[start : start + MOST_AT_ONCE])
+            yield from self._push_batch(ready[start : start + MOST_AT_ONCE], reach)
 
-    def _push_batch(self, batch: list[Push]) -> Iterator[PushOutcome]:
+    def _push_batch(self, batch: list[Push], reach: Reach) -> Iterator[PushOutcome]:
         attempt = tries = 0
         while batch:
-            errors = self._send(batch, attempt)
+            try:
+                errors = self._send(batch, attempt)
+            except STOPS:
+                raise
+            except (TransientError, PermanentError) as error:
+                if reach.is_lost():
+                    raise
+                yield from self._push_halves(batch, reach, error)
+                return
+            reach.note_answer()
             tries += 1
             if not errors:
                 yield from [PushOutcome(key=push.listing.key, status="accepted") for push in batch]
@@ -222,10 +254,23 @@ class ShopifyInventory(Listings, Quantities):
                 yield from [_build_outcome(push, errors[0]) for push in batch]
                 return
             else:  # no item is named: halve the batch until the bad item is alone
-                middle = len(batch) // 2
-                yield from self._push_batch(batch[:middle])
-                yield from self._push_batch(batch[middle:])
+                yield from self._push_halves(batch, reach)
                 return
+
+    def _push_halves(
+        self, batch: list[Push], reach: Reach, error: CommerceError | None = None
+    ) -> Iterator[PushOutcome]:
+        """error: what the call failed at; of a single push it is the outcome."""
+        middle = len(batch) // 2
+        if error and not middle:
+            [push] = batch
+            code = "unreachable" if isinstance(error, TransientError) else "unreadable"
+            yield PushOutcome(
+                key=push.listing.key, status="failed", code=code, message=str(error)[:300], words=error.words
+            )
+            return
+        yield from self._push_batch(batch[:middle], reach)
+        yield from self._push_batch(batch[middle:], reach)
 
     def _send(self, batch: list[Push], attempt: int) -> list[UserError]:
         key = idempotency_key([push.token for push in batch], attempt)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from commerce_pipelines.channels.product_content import MOST_FAILED
+from commerce_pipelines.channels.reach import MOST_LOST
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.domain.content.listings import ContentOutcome, SentChange
 from commerce_pipelines_tests.doubles.picture_source import MemoryPictures
@@ -55,11 +55,33 @@ def test_a_change_that_amazon_never_takes_is_refused(world: World) -> None:
 
 
 def test_where_nothing_is_answered_amazon_cannot_be_reached(world: World) -> None:
-    world.amazon.faults.append(Fault(match=lambda call: call.method == "PATCH", times=999, status=503))
+    def is_down(call: Call) -> bool:
+        """From the first change on."""
+        return call.method == "PATCH" or any(earlier.method == "PATCH" for earlier in world.amazon.calls)
+
+    world.amazon.faults.append(Fault(match=is_down, times=999, status=503))
     with pytest.raises(TransientError):
         send_all(world)
     patched = {call.path for call in world.amazon.calls if call.method == "PATCH"}
-    assert len(patched) == MOST_FAILED + 1
+    assert len(patched) == MOST_LOST + 1
+
+
+def test_more_listings_in_a_row_that_always_fail_hold_up_none_behind_them(world: World) -> None:
+    """They were taken for an Amazon that is down, and what stood behind them was never sent."""
+    poisoned = {fail(world, place, status=500) for place in range(2 * MOST_LOST)}
+    outcomes = {answer.key: answer.status for answer in send_all(world)}
+    assert {key for key, status in outcomes.items() if status == "unknown"} == poisoned
+    assert set(outcomes.values()) == {"unknown", "accepted"}
+
+
+def test_where_every_change_fails_they_are_given_up_although_amazon_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commerce_pipelines.channels.reach.MOST_ALONE", MOST_LOST + 2)
+    world.amazon.faults.append(Fault(match=lambda call: call.method == "PATCH", times=999, status=503))
+    with pytest.raises(TransientError):
+        send_all(world)
+    assert len({call.path for call in world.amazon.calls if call.method == "PATCH"}) == MOST_LOST + 3
 
 
 def test_a_404_that_is_not_amazons_own_is_no_proof_that_a_listing_is_gone(world: World) -> None:

@@ -172,6 +172,25 @@ def test_a_feed_that_amazon_breaks_off_is_told_again(world: Fed, fate: str) -> N
     assert count(world.look(changes, sent)) == {"unknown": SKUS}
 
 
+@pytest.mark.parametrize("fate", ["FATAL", "CANCELLED"])
+def test_after_two_feeds_that_amazon_broke_off_each_listing_is_told_by_itself_for_a_day(world: Fed, fate: str) -> None:
+    changes = world.build()
+    world.amazon.feeds.fate = [fate, fate]
+    for _ in range(2):
+        sent = world.tell(changes)
+        world.pass_by(SLOW)
+        assert count(world.look(changes, sent)) == {"unknown": SKUS}
+    assert count(world.tell(changes)) == {"accepted": SKUS}
+    world.amazon.faults.append(Fault(match=_is_listing, status=500, times=9))
+    changes = world.build(title="Kanne")
+    sent = world.tell(changes)
+    assert (count(sent), len(world.feeds)) == ({"pending": SKUS}, 3)  # it does not tell what it broke off
+    world.amazon.faults.clear()
+    world.pass_by(timedelta(days=1))
+    assert count(world.look(changes, sent)) == {"accepted": SKUS}
+    assert count(world.tell(world.build(title="Krug"))) == {"pending": SKUS}
+
+
 def test_a_report_that_cannot_be_had_leaves_changes_pending(world: Fed) -> None:
     changes = world.build()
     sent = world.tell(changes)
@@ -232,6 +251,10 @@ def test_a_listing_that_moved_or_cannot_be_read_is_not_in_the_feed(world: Fed) -
 def test_a_feed_from_no_listing_on_is_no_setting(amazon: Any) -> None:
     with pytest.raises(SettingsError, match="content_feed_above"):
         connect(amazon, amazon.clock, content_feed_above=0)
+
+
+def _is_listing(call: Call) -> bool:
+    return call.method == "GET" and call.path.endswith("/feeds/2021-06-30/feeds")
 
 
 def _is_creating(call: Call) -> bool:

@@ -17,7 +17,7 @@ from commerce_pipelines.core.errors import CredentialError, ProtocolError, Trans
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
 from commerce_pipelines.domain.orders.order import FulfilledBy
 from commerce_sandbox.catalogue import CATALOGUE, Article
-from commerce_sandbox.server import Fault
+from commerce_sandbox.server import Call, Fault
 from commerce_sandbox.shopify.stock import Stock
 
 from ..contract import Recorded
@@ -250,9 +250,41 @@ def test_what_stops_everything_is_raised(shop: Recorded, channel: ShopifyChannel
     shop.scopes -= {"write_inventory"}
     with pytest.raises(CredentialError, match="write_inventory"):
         list(channel.quantities.push(pushes))
-    shop.faults.append(Fault(match="graphql", body=errors("INTERNAL_SERVER_ERROR"), times=9))
+    assert set(shop.stock.quantities.values()) == {10}
+
+
+@pytest.mark.parametrize("fault", [{"status": 502}, {"body": errors("INTERNAL_SERVER_ERROR")}, {"body": b"<html>"}])
+def test_a_listing_that_shopify_always_fails_at_holds_up_no_other(
+    shop: Recorded, channel: ShopifyChannel, fault: dict[str, Any]
+) -> None:
+    """It stopped the stock of the whole shop, in every run."""
+    shrink(shop, 260, locations=1)
+    pushes = [push(listing, 3) for listing in listed(channel).values()]
+    poison = b"InventoryItem/40001"  # the first of the first half, at each halving
+
+    def fails(call: Call) -> bool:
+        return b"inventorySetQuantities" in call.body and poison + b'"' in call.body
+
+    shop.faults.append(Fault(match=fails, times=9_999, **fault))
+    outcome = statuses(channel.quantities.push(pushes))
+    assert outcome.pop("40001:71")[0] == "failed"
+    assert set(outcome.values()) == {("accepted", "")}
+    assert shop.stock.quantities.pop((40_001, 71)) == 10
+    assert set(shop.stock.quantities.values()) == {3}
+
+
+@pytest.mark.parametrize("part", [b"", b"inventorySetQuantities"])
+def test_a_shop_that_is_down_is_not_asked_about_each_listing(
+    shop: Recorded, channel: ShopifyChannel, part: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """part: of the calls that it fails at, all of them or those that write."""
+    monkeypatch.setattr("commerce_pipelines.channels.reach.MOST_ALONE", 6)
+    shrink(shop, 260, locations=1)
+    pushes = [push(listing, 3) for listing in listed(channel).values()]
+    shop.faults.append(Fault(match=lambda call: part in call.body, times=9_999, status=502))
     with pytest.raises(TransientError):
-        list(connect(shop, clock).quantities.push(pushes))
+        list(channel.quantities.push(pushes))
+    assert len({variables["key"] for variables in sent(shop)}) == (7 if part else 4)
     assert set(shop.stock.quantities.values()) == {10}
 
 
