@@ -167,18 +167,13 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
     def published_content(
         context: dg.AssetExecutionContext, config: ContentConfig, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        from ..flows.content.new_listings import create
         from ..flows.content.publish import publish
 
         started = connections.instruments.clock()
         how: Any = {"run_id": context.run.run_id, "release": config.release, "dry_run": config.dry_run}
-        wrong: SettingsError | None = None
         with failures():
             done = publish(connections, name, **how)
-            try:
-                created = _describe_created(create(connections, name, **how))
-            except SettingsError as error:
-                created, wrong = {"new listings": str(error)}, error
+            created, wrong = _create_new(connections, name, how)
         seconds = round(connections.instruments.clock() - started, 2)
         yield dg.MaterializeResult(asset_key=key, metadata=_describe_published(done, seconds) | created)
         yield check(done, key)
@@ -187,6 +182,18 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
                 raise wrong
 
     return published_content
+
+
+def _create_new(
+    connections: Connections, name: str, how: dict[str, Any]
+) -> tuple[dict[str, Any], SettingsError | None]:
+    """The metadata of new listings, and what is wrong in their settings."""
+    from ..flows.content.new_listings import create
+
+    try:
+        return _describe_created(create(connections, name, **how)), None
+    except SettingsError as error:
+        return {"new listings": str(error)}, error
 
 
 def _describe_compared(done: "Compared") -> dict[str, Any]:
