@@ -95,7 +95,7 @@ class TestPatches:
         assert statuses(push(channel, [Push(listing=bare, quantity=4, token="t")])) == {"accepted"}
         assert amazon.listings.offers["SKU/00000 ä"].quantity == 4
 
-    def test_what_is_lost_for_one_is_its_own_and_four_in_a_row_are_all(
+    def test_what_is_lost_for_one_is_its_own_and_amazon_is_asked_after_four_in_a_row(
         self, amazon: Recorded, channel: AmazonChannel
     ) -> None:
         fill(amazon, 30)
@@ -104,8 +104,13 @@ class TestPatches:
         outcomes = [outcome.status for outcome in push(channel, wanted).values()]
         assert outcomes == ["failed"] * 2 + ["accepted"] * 4
         amazon.faults = [Fault(match="/items/", times=20, status=503)]
+        outcomes = [outcome.status for outcome in push(channel, wanted).values()]
+        assert outcomes == ["failed"] * 4 + ["accepted"] * 2  # it answers a search
+        amazon.faults = [Fault(match="/items/", times=999, status=503)]
         with pytest.raises(TransientError):
             push(channel, wanted)
+        [fault] = amazon.faults
+        assert fault.times == 999 - 25  # with the search
 
     @pytest.mark.parametrize("fault", [Fault(body=b"[]", times=99), Fault(status=413, times=99)])
     def test_an_answer_that_cannot_be_read_fails_its_own_sku(
