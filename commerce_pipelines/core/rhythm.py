@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 KEY = "rhythm"  # the name under which a sensor's metadata holds it
-UNFINISHED = ("waits", "resume", "requested", "again")  # what cursors call that for which the next turn is too far off
+# What cursors call that for which the next turn is too far off.
+UNFINISHED = ("waits", "resume", "requested", "again", "rests")
 
 
 class Rhythm(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -82,7 +83,9 @@ def _is_unfinished(memory: Mapping[str, Any]) -> bool:
 
 
 def _read_moment(value: object) -> datetime | None:
+    """None also for one without a zone, which could not be compared."""
     try:
-        return msgspec.convert(value, datetime)
+        moment = msgspec.convert(value, datetime)
     except msgspec.ValidationError:
         return None
+    return moment if moment.tzinfo else None

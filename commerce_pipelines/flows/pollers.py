@@ -168,6 +168,11 @@ def why_resting(connections: Connections, poller: Poller, now: datetime) -> str:
     return f"{met}; it looks at {poller.subject} again after {local_time(rest.until, seconds=True)}."
 
 
+def misses_turn(connections: Connections, poller: Poller, now: datetime) -> bool:
+    """Whether its turn has come while it rests, so that it has to look as soon as it may, and not at its next turn."""
+    return bool(why_resting(connections, poller, now)) and is_turn(connections, poller, now)
+
+
 @contextlib.contextmanager
 def looking(connections: Connections, poller: Poller) -> Iterator[None]:
     """Record how a poller's look went, and how long it rests afterwards. An error of the look is raised on; a database

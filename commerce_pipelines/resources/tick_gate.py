@@ -45,17 +45,23 @@ def wrap(asks: Asks, instruments: Instruments) -> Asks:
     def is_too_early(state: Any, sensor: Any, *values: Any) -> bool:
         if asks(state, sensor, *values):
             return True
-        rhythm, data = read_rhythm(sensor.metadata), state.instigator_data
-        # No success is on record while a tick works, or after it failed: then it is Dagster that decides.
-        if rhythm is None or data is None or not (data.last_tick_start_timestamp and data.last_tick_success_timestamp):
+        try:
+            return _has_nothing_due(state.instigator_data, sensor, instruments.now(), bell)
+        except Exception:  # it would end this round of all sensors, and each one after it; the tick tells what is wrong
             return False
-        now = instruments.now()
-        ticked_at = datetime.fromtimestamp(data.last_tick_start_timestamp, now.tzinfo)
-        wakes = bell.listen() if rhythm.may_be_woken else Wakes()
-        return wakes is not None and may_rest(rhythm, data.cursor, ticked_at, now, wakes)
 
     is_too_early.wraps = asks  # type: ignore[attr-defined]
     return is_too_early
+
+
+def _has_nothing_due(data: Any, sensor: Any, now: datetime, bell: Bell) -> bool:
+    rhythm = read_rhythm(sensor.metadata)
+    # No success is on record while a tick works, or after it failed: then it is Dagster that decides.
+    if rhythm is None or data is None or not (data.last_tick_start_timestamp and data.last_tick_success_timestamp):
+        return False
+    ticked_at = datetime.fromtimestamp(data.last_tick_start_timestamp, now.tzinfo)
+    wakes = bell.listen() if rhythm.may_be_woken else Wakes()
+    return wakes is not None and may_rest(rhythm, data.cursor, ticked_at, now, wakes)
 
 
 def read_rhythm(metadata: Any) -> Rhythm | None:

@@ -19,7 +19,7 @@ from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RateLimited
 from ..core.lanes import run_tags
 from ..core.topics import Topic
-from ..flows.pollers import Poller, is_turn, list_pollers, looking, orders_poller, why_resting
+from ..flows.pollers import Poller, is_turn, list_pollers, looking, misses_turn, orders_poller, why_resting
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
@@ -94,7 +94,10 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         requested = _list_requested(cursor, pending, due)
         requests, settled = _request_runs(name, due), cursor.settled if pending else now - UNSETTLED_FOR
         waits &= poller.hinted
-        cursor = msgspec.structs.replace(cursor, requested=requested, settled=settled, waits=waits, read_at=read_at)
+        cursor = msgspec.structs.replace(
+            cursor, requested=requested, settled=settled, waits=waits, read_at=read_at,
+            rests=misses_turn(connections, poller, now),
+        )  # fmt: skip
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(rests or _describe(landed)),

@@ -19,7 +19,7 @@ from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, RateLimited
 from ..core.lanes import run_tags
 from ..core.topics import Topic
-from ..flows.pollers import Poller, is_turn, list_pollers, looking, returns_poller, why_resting
+from ..flows.pollers import Poller, is_turn, list_pollers, looking, misses_turn, returns_poller, why_resting
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
@@ -90,7 +90,8 @@ def new_returns_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDef
         for topic, days in pending.items():
             of_topic = {} if waits else due_days(days, cursors[topic].requested, now)
             due |= of_topic
-            cursors[topic] = _update_cursor(cursors[topic], days, of_topic, now, waits=waits and poller.hinted)
+            cursor = _update_cursor(cursors[topic], days, of_topic, now, waits=waits and poller.hinted)
+            cursors[topic] = msgspec.structs.replace(cursor, rests=misses_turn(connections, poller, now))
         requests, why = _request_runs(name, due), "a run of this lane is still working" if waits else "nothing new"
         return dg.SensorResult(
             run_requests=requests,

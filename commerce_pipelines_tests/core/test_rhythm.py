@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commerce_pipelines.core.rhythm import Rhythm, Wakes, may_rest
+from commerce_pipelines.core.rhythm import UNFINISHED, Rhythm, Wakes, may_rest
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 TURNS = Rhythm(seconds=30, place=1, of=3, messages=("shop_de/orders",), marks={"read_at": "orders read of shop_de"})
@@ -27,7 +27,7 @@ def test_it_looks_once_in_a_turn_of_its_own() -> None:
     assert not _check_after(TURNS, -1)  # the clock was set back
 
 
-@pytest.mark.parametrize("field", ["waits", "resume", "requested", "again"])
+@pytest.mark.parametrize("field", UNFINISHED)
 def test_what_is_unfinished_lets_it_tick(field: str) -> None:
     assert not _check_after(TURNS, 1, {field: {"2026-11-30": {}}})
     assert not _check_after(TURNS, 1, {"refunds": {field: True}})  # a cursor for each topic
@@ -63,6 +63,12 @@ def test_a_process_that_has_just_begun_looks_at_once() -> None:
 def test_a_memory_that_nobody_can_read_is_as_good_as_none(text: str) -> None:
     assert may_rest(TURNS, text, NOON, NOON + timedelta(seconds=1), Wakes())
     assert not may_rest(STOCK, text, NOON, NOON + timedelta(seconds=1), Wakes())
+
+
+def test_a_moment_without_a_zone_is_none() -> None:
+    """As a person may write one in Dagster's UI."""
+    assert not _check_after(STOCK, 1, {"at": "2026-11-30T12:00:00", "hint": None})
+    assert not _check_after(STOCK, 1, {"at": NOON, "hint": "2026-11-30T12:00:00"}, Wakes({"stock": NOON}))
 
 
 @given(st.integers(1, 600), st.integers(1, 5), st.data())

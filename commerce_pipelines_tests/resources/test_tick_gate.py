@@ -14,8 +14,11 @@ from dagster._core.remote_representation.external_data import SensorSnap
 from dagster._core.scheduler.instigation import SensorInstigatorData
 
 from commerce_pipelines.core.instruments import REAL
+from commerce_pipelines.core.rhythm import UNFINISHED
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.definitions import build_defs
+from commerce_pipelines.flows.intake import changes
+from commerce_pipelines.flows.pollers import list_pollers
 from commerce_pipelines.resources import tick_gate
 from commerce_pipelines.sensors.inventory import Cursor
 from commerce_pipelines.settings.file import parse
@@ -23,6 +26,7 @@ from commerce_pipelines.warehouse.shared import hints, notifications
 from commerce_pipelines.warehouse.shared.notifications import Row
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.doors import doors
+from commerce_pipelines_tests.flows.notices.test_inbox import SETTINGS as INBOX
 
 STOCK, ORDERS, RETURNS, OUTCOMES = "odoo_stock_changes", "shop_de_new_orders", "shop_de_new_returns", "outcomes"
 YAML = """
@@ -138,6 +142,27 @@ def test_one_question_serves_all_sensors_of_a_round(gate: Gate) -> None:
 def test_without_a_database_every_sensor_ticks_and_tells_that(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMERCE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     assert not gate.rests(ORDERS)
+
+
+@pytest.mark.parametrize("cursor", ["[" * 100_000, '{"at": "2026-11-30T12:00:00"}', '{"at": 1e300}'])
+def test_a_cursor_that_a_person_broke_stops_no_other_sensor(gate: Gate, cursor: str) -> None:
+    """An error here would end the round of all sensors, again and again; the tick itself tells what is wrong."""
+    assert not gate.rests(STOCK, cursor)
+
+
+def test_another_dagster_is_not_in_its_way() -> None:
+    is_too_early = tick_gate.wrap(lambda *_: False, REAL)
+    assert not is_too_early(SimpleNamespace(instigator_data=SimpleNamespace()), SimpleNamespace(metadata=object()))
+
+
+def test_rhythms_name_what_the_cursors_of_their_sensors_hold() -> None:
+    """A field that is renamed in one place only would let a sensor sleep."""
+    of_orders, of_stock = set(changes.Cursor.__struct_fields__), set(Cursor.__struct_fields__)
+    assert of_orders | of_stock >= set(UNFINISHED)
+    pollers = list_pollers(parse(YAML))
+    assert of_stock >= {pollers[STOCK].at, *pollers[STOCK].marks}
+    (fetched,) = (poller for poller in list_pollers(parse(INBOX)).values() if poller.marks)
+    assert of_orders >= {*fetched.marks}
 
 
 def test_what_dagster_finds_too_early_stays_too_early() -> None:

@@ -8,12 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+import msgspec
 import pytest
 
-from commerce_pipelines.core.errors import PermanentError, TransientError
+from commerce_pipelines.core.errors import PermanentError, RateLimited, TransientError
 from commerce_pipelines.core.instruments import REAL
+from commerce_pipelines.core.rhythm import Wakes, may_rest
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.flows.notices.follow import FEW, list_hints
+from commerce_pipelines.flows.pollers import list_pollers
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.landing import ways
 from commerce_pipelines.warehouse.shared import notifications
@@ -115,6 +118,23 @@ def test_messages_never_put_a_poll_off(world: World) -> None:
     world.hear("1001")
     assert world.look()[1] == 1
     assert world.connections.landing("shop_de", Topic.ORDERS).history("lost")
+
+
+def test_a_turn_that_came_while_it_rested_is_made_up_for_as_soon_as_it_may(world: World) -> None:
+    """The daemon lets it tick all that time, though its next turn is far off."""
+    rhythm = msgspec.structs.replace(list_pollers(world.connections.settings)[world.sensor].rhythm, since=None)
+
+    def sleeps() -> bool:
+        return may_rest(rhythm, world.cursor, world.time, world.time + timedelta(seconds=1), Wakes())
+
+    world.shop.error = RateLimited("The rate limit is used up.", wait=80)
+    world.time += timedelta(seconds=rhythm.seconds)
+    assert (world.look()[1], sleeps()) == (1, True)  # the look of this turn was refused
+    world.shop.error = None
+    world.time += timedelta(seconds=rhythm.seconds)
+    assert (world.look()[1], sleeps()) == (0, False)
+    world.time += timedelta(seconds=20)
+    assert (world.look()[1], sleeps()) == (1, True)
 
 
 def test_of_many_the_list_is_read_and_not_every_order(world: World) -> None:

@@ -39,7 +39,8 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     watermark: every change before this instant is landed. until, resume: an unfinished list to continue. settled: a run
     has dealt with every answer first seen before this instant; None until all answers were checked for that. waits: a
-    day is due and its run could not be requested yet. read_at: when the receiver had last landed an order.
+    day is due and its run could not be requested yet. rests: its turn came while it might not look, and is made up for.
+    read_at: when the receiver had last landed an order.
     """
 
     watermark: datetime
@@ -48,6 +49,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     settled: datetime | None = None
     requested: dict[str, Request] = {}
     waits: bool = False
+    rests: bool = False
     read_at: datetime | None = None
 
 
