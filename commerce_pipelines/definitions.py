@@ -7,6 +7,7 @@ they do. Adding a flow: docs/architecture.md.
 import gc
 import os
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -26,11 +27,12 @@ from .assets import privacy as privacy_assets
 from .assets import refunding as refunding_assets
 from .assets import rehearsal as rehearsal_assets
 from .assets import returns as returns_assets
-from .assets.desk import desk_asset
-from .assets.desk import jobs as desk_jobs
+from .assets.desk import care_job, desk_asset, replay_jobs
 from .assets.exceptions import exceptions_asset
 from .assets.looked_at import looked_at_checks, messages_come_checks
 from .channels.settings import ChannelSettings
+from .core.errors import SettingsError
+from .core.groups import ATTRIBUTE
 from .core.lanes import DESK, EXCEPTIONS, OVERVIEW, PRIVACY, REHEARSAL
 from .resources import quick_jobs
 from .resources.connections import Connections, open_connections
@@ -160,33 +162,34 @@ def build_defs(
     connections: Connections | None = None,
     lanes: Sequence[Lane] = LANES,
     channels: Collection[str] | None = None,
+    group: str | None = None,
 ) -> dg.Definitions:
     """Fresh Definitions for these settings; the same for `dagster dev`, the tests and the demo.
 
-    channels: names of those that get assets, sensors and jobs, for a run that works for no others; None: all. Every run
-    is one process (`in_process_executor`), because a process per step costs seconds. To scale out: docs/scale.md.
+    channels: names of those that get assets, sensors and jobs, for a run that works for no others; None: all. group:
+    only its channels; '' for those without a group, and what belongs to no channel; None: everything, in one location.
+    Every run is one process (`in_process_executor`), because a process per step costs seconds. To scale out:
+    docs/scale.md.
     """
     quick_jobs.install()
     connections = connections or open_connections(settings)
-    chosen = [channel for channel in settings.channels if channels is None or channel.name in channels]
+    chosen = _choose(settings, channels, group)
     own = msgspec.structs.replace(settings, channels=tuple(chosen))
-    offered = {True: settings.channels, False: chosen}
-    served = [(lane, [channel for channel in offered[lane.whole] if lane.applies(channel)]) for lane in lanes]
-    in_use = [(lane, channels) for lane, channels in served if channels]
+    in_use = _list_in_use(settings, chosen, lanes, group)
+    whole = not group and bool(settings.channels)
+    alerts = () if group else alert_sensors(settings.alerts, settings.groups, partial(_list_automation, settings))
     return dg.Definitions(
         assets=[
             *(asset for lane, channels in in_use for asset in lane.assets(settings, channels)),
             *(exceptions_asset(channel, settings.owner) for channel in chosen),
-            *([desk_asset(settings.owner)] if settings.channels else []),
+            *([desk_asset(settings.owner)] if whole else []),
         ],
         asset_checks=[*looked_at_checks(own), *messages_come_checks(own)],
-        sensors=[
-            *(sensor for lane, channels in in_use for sensor in lane.sensors(settings, channels)),
-            *alert_sensors(settings.alerts),
-        ],
+        sensors=[*(sensor for lane, channels in in_use for sensor in lane.sensors(settings, channels)), *alerts],
         jobs=[
             *(job for lane, channels in in_use for job in lane.jobs(settings, channels)),
-            *(desk_jobs(own) if settings.channels else []),
+            *replay_jobs(own),
+            *([care_job()] if whole else []),
         ],
         schedules=[schedule for lane, channels in in_use for schedule in lane.schedules(settings, channels)],
         resources={"connections": connections, "io_manager": TableIOManager(connections)},
@@ -194,25 +197,77 @@ def build_defs(
     )
 
 
+def _choose(settings: Settings, channels: Collection[str] | None, group: str | None) -> list[ChannelSettings]:
+    return [
+        channel
+        for channel in settings.channels
+        if (channels is None or channel.name in channels) and group in (None, channel.group)
+    ]
+
+
+def _list_in_use(
+    settings: Settings, chosen: Sequence[ChannelSettings], lanes: Sequence[Lane], group: str | None
+) -> list[tuple[Lane, list[ChannelSettings]]]:
+    """The lanes that serve somebody, each with the channels that it serves."""
+    offered = {True: () if group else settings.channels, False: chosen}
+    served = [(lane, [channel for channel in offered[lane.whole] if lane.applies(channel)]) for lane in lanes]
+    return [(lane, channels) for lane, channels in served if channels]
+
+
+def _list_automation(settings: Settings, group: str) -> set[str]:
+    """The names of a group's sensors and schedules. Costs less than a millisecond for each."""
+    in_use = _list_in_use(settings, _choose(settings, None, group), LANES, group)
+    sensors = {sensor.name for lane, channels in in_use for sensor in lane.sensors(settings, channels)}
+    return sensors | {plan.name for lane, channels in in_use for plan in lane.schedules(settings, channels)}
+
+
+EVERYTHING = "every group"
 # The last definitions, with what they were built of: building them takes longer than many a run works.
 _built: list[tuple[object, dg.Definitions]] = []
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The definitions of the configured settings file, which is read each time. Raises SettingsError in one sentence if
-    the file is wrong.
+    """The definitions of the configured settings file, which is read each time, without the channels that are in
+    groups. Raises SettingsError in one sentence if the file is wrong.
 
     A run's process has those that it was forked with, unless the settings have changed since: then it builds those of
     the channels that it works for (CHANNELS_OF_RUN).
     """
+    return _load("")
+
+
+def __getattr__(name: str) -> Any:
+    """`group_NAME`: the same for the channels of a group. A run finds its definitions by this name."""
+    if not name.startswith(ATTRIBUTE):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    @dg.definitions
+    def of_group() -> dg.Definitions:
+        return _load(name.removeprefix(ATTRIBUTE))
+
+    return of_group
+
+
+def _load(group: str) -> dg.Definitions:
     settings = settings_file.load()
-    basis = (settings, _read_surroundings(settings))
+    basis, names = (settings, _read_surroundings(settings)), _read_channels(settings)
+    if CHANNELS_OF_RUN in os.environ and _built and _built[0][0] == (*basis, EVERYTHING):
+        return _built[0][1]
+    if names is not None:  # also of a channel that is in another group since its run was requested
+        return _keep((*basis, names), lambda: build_defs(settings, channels=names))
+    if group and group not in settings.groups:
+        raise SettingsError(f"No channel in commerce.yaml is in the group {group!r}: leave its code location out.")
+    return _keep((*basis, group), lambda: build_defs(settings, group=group))
+
+
+def _keep(basis: object, build: Callable[[], dg.Definitions]) -> dg.Definitions:
+    """The definitions that were built of this, else new ones, which replace them."""
     if not _built or _built[0][0] != basis:
         gc.unfreeze()
         gc.disable()  # nearly all that is made now stays
         try:
-            _built[:] = [(basis, build_defs(settings, channels=_read_channels(settings)))]
+            _built[:] = [(basis, build())]
         finally:
             gc.enable()
         gc.freeze()  # what lives as long as the process is not looked at again by each collection
@@ -222,8 +277,10 @@ def defs() -> dg.Definitions:
 def build_repository() -> None:
     """Build all that a run needs before its first step, for the process that runs are forked from: nothing is opened.
     Of many channels each run builds its own. Raises SettingsError."""
-    if len(settings_file.load().channels) <= MOST_HELD:
-        defs().resolve_implicit_global_asset_job_def()
+    settings = settings_file.load()
+    if len(settings.channels) <= MOST_HELD:
+        basis = (settings, _read_surroundings(settings), EVERYTHING)
+        _keep(basis, lambda: build_defs(settings)).resolve_implicit_global_asset_job_def()
 
 
 def _read_channels(settings: Settings) -> list[str] | None:

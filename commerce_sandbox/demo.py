@@ -154,7 +154,7 @@ def send_goods(
 ) -> None:  # fmt: skip
     """A packed transfer becomes a plan, a person agrees, the goods leave and are counted without two units."""
     name = LANES[0]
-    keys, tags = [TRANSFERS.path, [name, "inbound_shipments"]], run_tags(name, Topic.INBOUND)
+    keys, tags = [["odoo", TRANSFERS], [name, "inbound_shipments"]], run_tags(name, Topic.INBOUND)
     step(f"a packed transfer → a plan of {name}, after a person agreed")
     world.sending.pack()
     run(keys, tags)

@@ -17,6 +17,7 @@ import dagster as dg
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, PermanentError, TransientError, UnknownOutcome
 from ..core.foreign import alone
+from ..core.groups import odoo_path
 from ..core.lanes import LONGEST_RUN_DAYS
 from ..core.urls import order_page
 from ..domain.money import to_decimal
@@ -67,6 +68,11 @@ def link_records(channel: str, record_ids: Iterable[str], most: int = IDS_SHOWN)
 def write_link(channel: str, record_id: str) -> str:
     """Markdown: the id, leading to the record's page."""
     return f"[{escape_cell(record_id)}]({order_page(channel, record_id)})"
+
+
+def odoo_key(table: str, group: str) -> dg.AssetKey:
+    """The asset that reads this of Odoo for the channels of a group; '': for those that are in none."""
+    return dg.AssetKey(odoo_path(table, group))
 
 
 def escape_cell(text: str) -> str:

@@ -13,12 +13,13 @@ import dagster as dg
 
 from ..channels.settings import ChannelSettings
 from ..core.errors import SettingsError
+from ..core.groups import by_group
 from ..core.topics import Topic
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import NIGHTLY, RETRY, build_table, counts, failures, labels
+from .common import NIGHTLY, RETRY, build_table, counts, failures, labels, odoo_key
 
 if TYPE_CHECKING:
     from ..flows.content.new_listings import Created, Planned
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ..flows.content.side_by_side import Pictures, Seen
 
 FLOW = str(Topic.CONTENT)
-PRODUCTS = dg.AssetKey(["odoo", "products"])
+PRODUCTS = "products"
 WHOLE_TAG = "commerce/whole"  # read everything anew, not only changes
 ROWS_SHOWN = 100  # rows in metadata
 PICTURES_SHOWN = 20  # listings of which pictures are drawn
@@ -44,16 +45,16 @@ class ContentConfig(dg.Config):
 
 
 def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
-    """The lane's assets, for LANES: one asset for Odoo's products, and the channels' own."""
+    """The lane's assets, for LANES: one asset for Odoo's products in each group of channels, and the channels' own."""
     own = [asset for channel in channels for asset in content_assets(channel, settings.owner)]
-    return [products_asset(settings.owner), *own]
+    return [*(products_asset(settings.owner, group) for group in by_group(channels)), *own]
 
 
-def products_asset(owner: str) -> dg.AssetsDefinition:
+def products_asset(owner: str, group: str = "") -> dg.AssetsDefinition:
     """What Odoo says of its products, for all channels at once."""
 
     @dg.asset(
-        key=PRODUCTS,
+        key=odoo_key(PRODUCTS, group),
         kinds={"odoo", "postgres"},
         retry_policy=RETRY,
         description="Titles, descriptions, translations, barcodes, weights, customs codes and checksums of pictures of "
@@ -98,7 +99,7 @@ def changes_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=dg.AssetKey([name, "content_changes"]),
-        deps=[PRODUCTS],
+        deps=[odoo_key(PRODUCTS, channel.group)],
         kinds={kind, "postgres"},
         pool=f"{name}_content",
         retry_policy=RETRY,

@@ -163,9 +163,9 @@ def _read_day(text: str) -> date | None:
         raise SettingsError("`ignore_until` is no day: write it as 2027-01-15.") from None
 
 
-def jobs(settings: Settings) -> list[Any]:
-    """`<channel>_replay` for each channel, and `exceptions_care`."""
-    replays = [
+def replay_jobs(settings: Settings) -> list[Any]:
+    """`<channel>_replay` for each channel."""
+    return [
         dg.GraphDefinition(name=f"{channel.name}_replay", node_defs=[replay]).to_job(
             tags=run_tags(channel.name, EXCEPTIONS),
             description=f"Tries records of {channel.name} that wait again: all, those of one reason, or those named. "
@@ -173,8 +173,11 @@ def jobs(settings: Settings) -> list[Any]:
         )
         for channel in settings.channels
     ]
-    care = dg.GraphDefinition(name="exceptions_care", node_defs=[take_care]).to_job(
+
+
+def care_job() -> Any:  # of a type that Dagster does not export
+    """`exceptions_care`, for all channels."""
+    return dg.GraphDefinition(name="exceptions_care", node_defs=[take_care]).to_job(
         tags=run_tags(EXCEPTIONS, EXCEPTIONS),
         description="Assigns records that wait to a person, or ignores them until a day.",
     )
-    return [*replays, care]

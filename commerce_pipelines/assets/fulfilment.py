@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
+from ..core.groups import by_group
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import NIGHTLY, RETRY, build_table, counts, failures, labels, link_records
+from .common import NIGHTLY, RETRY, build_table, counts, failures, labels, link_records, odoo_key
 
 if TYPE_CHECKING:
     from ..flows.fulfilment.confirm import Confirmed
     from ..flows.fulfilment.take_over import Taken
 
 FLOW = "fulfilment"
-SHIPMENTS = dg.AssetKey(["odoo", "shipments"])
+SHIPMENTS = "shipments"
 ROWS_SHOWN = 50  # rows and names in metadata
 
 
@@ -33,15 +34,17 @@ class ConfirmConfig(dg.Config):
 
 
 def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
-    """The lane's assets, for LANES: one asset for Odoo's deliveries, and one of each channel."""
-    return [shipments_asset(settings.owner), *(confirmations_asset(channel, settings.owner) for channel in channels)]
+    """The lane's assets, for LANES: one asset for Odoo's deliveries in each group of channels, and one of each
+    channel."""
+    own = [confirmations_asset(channel, settings.owner) for channel in channels]
+    return [*(shipments_asset(settings.owner, group) for group in by_group(channels)), *own]
 
 
-def shipments_asset(owner: str) -> dg.AssetsDefinition:
+def shipments_asset(owner: str, group: str = "") -> dg.AssetsDefinition:
     """Odoo's deliveries, for all channels at once."""
 
     @dg.asset(
-        key=SHIPMENTS,
+        key=odoo_key(SHIPMENTS, group),
         kinds={"odoo", "postgres"},
         retry_policy=RETRY,
         description="Deliveries of the channels' orders that are done in Odoo: what left, in which package, under "
@@ -81,7 +84,7 @@ def confirmations_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefini
 
     @dg.asset(
         key=key,
-        deps=[SHIPMENTS],
+        deps=[odoo_key(SHIPMENTS, channel.group)],
         kinds={kind, "python"},
         pool=f"{name}_fulfilment",
         retry_policy=RETRY,

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
+from ..core.groups import by_group
 from ..core.topics import Topic
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import RETRY, build_table, counts, failures, labels, link_records
+from .common import RETRY, build_table, counts, failures, labels, link_records, odoo_key
 from .fba_removals import fba_removals_asset
 from .inbound_plans import build_spec, describe_plans, judge_plans
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 FLOW = str(Topic.INBOUND)
 ROWS_SHOWN = 50  # rows and names in metadata
-TRANSFERS = dg.AssetKey(["odoo", "inbound_transfers"])
+TRANSFERS = "inbound_transfers"
 CLAIM_DAYS_LEFT = 14
 TRANSFER_COLUMNS = ("channel", "transfer", "shipment", "state", "products", "units")
 CLAIMS = ("claim until", "shipment", "product", "shipped", "counted", "in Odoo", "what", "evidence")
@@ -47,7 +48,7 @@ def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.A
     owner = settings.owner
     receiving = [channel for channel in channels if channel.inbound.receive]
     return [
-        *([inbound_transfers_asset(receiving, owner)] if receiving else []),
+        *(inbound_transfers_asset(members, owner, group) for group, members in by_group(receiving).items()),
         *(inbound_shipments_asset(channel, owner) for channel in receiving),
         *(fba_inventory_asset(channel, owner) for channel in channels),
         *(fba_removals_asset(channel, owner) for channel in channels if channel.inbound.removals.enabled),
@@ -55,12 +56,12 @@ def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.A
     ]
 
 
-def inbound_transfers_asset(channels: Sequence[ChannelSettings], owner: str) -> dg.AssetsDefinition:
-    """`odoo/inbound_transfers`: what is on the road, for all channels at once."""
+def inbound_transfers_asset(channels: Sequence[ChannelSettings], owner: str, group: str = "") -> dg.AssetsDefinition:
+    """`odoo/inbound_transfers`: what is on the road, for all channels of a group at once."""
     names = [channel.name for channel in channels]
 
     @dg.asset(
-        key=TRANSFERS,
+        key=odoo_key(TRANSFERS, group),
         kinds={"odoo", "python"},
         retry_policy=RETRY,
         description="Transfers in Odoo from a transit location into a marketplace's warehouse, those of late included. "
@@ -107,7 +108,7 @@ def inbound_shipments_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDe
 
     @dg.asset(
         key=key,
-        deps=[TRANSFERS],
+        deps=[odoo_key(TRANSFERS, channel.group)],
         kinds={kind, "odoo"},
         pool=f"{name}_inbound",
         retry_policy=RETRY,

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from ..channels.settings import ChannelSettings
+from ..core.groups import by_group
 from ..core.urls import article_page
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
 from ..settings.file import Settings
 from .chart import bars
-from .common import NIGHTLY, OFTEN, RETRY, build_table, counts, escape_cell, failures, labels
+from .common import NIGHTLY, OFTEN, RETRY, build_table, counts, escape_cell, failures, labels, odoo_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..flows.inventory.publish import Published
 
 FLOW = "inventory"
-STOCK = dg.AssetKey(["odoo", "stock_levels"])
+STOCK = "stock_levels"
 INVENTORY_TAG = "commerce/inventory"  # the channel that a sensor or schedule requested the run for
 WHOLE_TAG = "commerce/whole"  # read everything anew, not only changes
 SINCE_TAG = "commerce/stock_since"  # when the change was seen: a stock read later need not be read again
@@ -42,19 +43,19 @@ class PublishConfig(dg.Config):
 
 
 def assets(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.AssetsDefinition]:
-    """The lane's assets, for LANES: one asset for Odoo's stock, and the channels' own."""
+    """The lane's assets, for LANES: one asset for Odoo's stock in each group of channels, and the channels' own."""
     own = [asset for channel in channels for asset in inventory_assets(channel, settings.owner)]
-    return [stock_levels_asset(settings.owner), *own]
+    return [*(stock_levels_asset(settings.owner, group) for group in by_group(channels)), *own]
 
 
-def stock_levels_asset(owner: str) -> dg.AssetsDefinition:
+def stock_levels_asset(owner: str, group: str = "") -> dg.AssetsDefinition:
     """Odoo's stock, for all channels at once.
 
     It is in no pool: reading Odoo need not wait for writers, and a long backfill of orders must not hold up the stock.
     """
 
     @dg.asset(
-        key=STOCK,
+        key=odoo_key(STOCK, group),
         kinds={"odoo", "postgres"},
         retry_policy=RETRY,
         description="What lies in each of Odoo's warehouses: on hand, reserved, promised, free and incoming, of every "
@@ -158,7 +159,7 @@ def targets_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=dg.AssetKey([name, "inventory_targets"]),
-        deps=[STOCK, dg.AssetKey([name, "listings"])],
+        deps=[odoo_key(STOCK, channel.group), dg.AssetKey([name, "listings"])],
         kinds={"pandas", "postgres"},
         retry_policy=RETRY,
         description="What each listing shall show and why: free stock of the warehouses that feed it, less orders that "

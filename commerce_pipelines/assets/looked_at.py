@@ -10,6 +10,7 @@ and a marketplace silent (flows/notices/listeners.py), when they are evaluated (
 
 import dagster as dg
 
+from ..core.groups import by_group, in_group, odoo_path
 from ..flows.notices.listeners import UNANNOUNCED
 from ..flows.pollers import SHIPMENT_POLLER, STOCK_POLLER, Poller, list_pollers, orders_poller, returns_poller
 from ..resources.borders import in_our_words
@@ -30,7 +31,12 @@ def looked_at_keys(settings: Settings) -> dict[str, dg.AssetKey]:
         if channel.returns.enabled
     }
     of_odoo = {STOCK_POLLER: "stock_levels", SHIPMENT_POLLER: "shipments"}
-    return keys | {name: dg.AssetKey(["odoo", table]) for name, table in of_odoo.items() if name in pollers}
+    return keys | {
+        name: dg.AssetKey(odoo_path(table, group))
+        for group in by_group(settings.channels)
+        for poller, table in of_odoo.items()
+        if (name := in_group(poller, group)) in pollers
+    }
 
 
 def looked_at_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:

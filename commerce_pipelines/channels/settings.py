@@ -39,6 +39,7 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
     """Keys of every channel: how it is reached and polled, and, inherited, how its orders become sales in Odoo."""
 
     name: str
+    group: str = ""  # of channels that share a code location of their own (docs/scale.md)
     time_zone: str = "Europe/Berlin"
     endpoint: str = ""  # overrides the vendor's base URL
     token_endpoint: str = ""  # overrides the vendor's token URL
@@ -78,6 +79,8 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
         """(key, problem and fix) for the keys of this class."""
         if not NAME.match(self.name):
             yield "name", "must match [a-z][a-z0-9_]*, because it becomes part of asset keys and external ids."
+        if self.group and not NAME.match(self.group):
+            yield "group", "must match [a-z][a-z0-9_]*, because it becomes part of asset keys and of sensors' names."
         if self.name in (ODOO, PRIVACY):
             yield "name", "is the name of a group of assets that all channels share; choose another."
         try:

@@ -65,7 +65,7 @@ def backfill(
     of_flow = "" if topic is Topic.ORDERS else f" --flow {flow}"
     again = f"`commerce-pipelines backfill {channel}{of_flow} --from {first} --to {last}` continues with these days"
     work = f"{channel} {first} {last}{of_flow}"
-    with runs(connections, job_name_of(channel, topic), {BACKFILL_TAG: work}, again) as run:
+    with runs(connections, channel, job_name_of(channel, topic), {BACKFILL_TAG: work}, again) as run:
         for part in parts_of(
             connections, channel, (first, last), run, topic=topic,
             days_per_run=days_per_run or DAYS_PER_RUN, anew=anew,
@@ -85,7 +85,7 @@ def job_name_of(channel: str, topic: Topic = Topic.ORDERS) -> str:
 
 @contextmanager
 def runs(
-    connections: Connections, job_name: str, tags: Mapping[str, str], again: str
+    connections: Connections, channel: str, job_name: str, tags: Mapping[str, str], again: str
 ) -> Iterator[Callable[[date, date], None]]:
     """A function that runs a backfill job of the channel for some days, in this process and recorded in Dagster's
     instance. tags: of its runs. again: the command that continues after a failed run."""
@@ -94,7 +94,7 @@ def runs(
     from ..resources.run_here import end_left_behind, open_instance, run_here
     from .dev import dagster_home
 
-    job = build_defs(connections.settings, connections).resolve_job_def(job_name)
+    job = build_defs(connections.settings, connections, channels=[channel]).resolve_job_def(job_name)
     with open_instance(dagster_home(Path.cwd())) as instance:
         end_left_behind(instance, tags)
 

@@ -23,14 +23,18 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import CommerceError, SettingsError, TransientError
+from ..core.groups import attribute_of, location_of
 from ..resources.slots import START_SECONDS, has_workers
 from ..warehouse.server.server import database_url, make_private, stop_database
 from .part import CODE_SOCKET
 from .supervisor import Look, Part, Supervisor, cut_log
 from .terminal import logs_json, say
+
+if TYPE_CHECKING:
+    from ..settings.file import Settings
 
 CODE, WEBSERVER, DAEMON = "Dagster's code server", "Dagster's webserver", "Dagster's daemon"
 RECEIVER, METRICS = "The receiver of messages", "The server of metrics"
@@ -64,7 +68,7 @@ class Ui(NamedTuple):
 
 
 class Services:
-    """Code server, webserver and daemon of the project at `root`, and those of EXTRAS that `extras` names, supervised
+    """Code servers, webserver and daemon of the project at `root`, and those of EXTRAS that `extras` names, supervised
     by a thread while this context is open.
 
     log: a file for their output, else they write to the terminal. tell: is called, besides the terminal, when something
@@ -82,6 +86,7 @@ class Services:
         self._environ.setdefault("FRESHNESS_DAEMON_INTERVAL_SECONDS", "300")  # windows are hours long
         self._unlocked: dict[str, float] = {}
         self._settings_seen: float | None = None
+        self._groups: tuple[str, ...] = ()
         self._cleanup = contextlib.ExitStack()
         self.supervisor: Supervisor | None = None
         self._thread: threading.Thread | None = None
@@ -93,11 +98,13 @@ class Services:
             _check_port(self._host, self._port)
             home = dagster_home(self._root, self._environ)
             sockets = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="commerce-")))
-            self._environ |= {"DAGSTER_HOME": str(home), CODE_SOCKET: str(sockets / "code")}
+            self._environ |= {"DAGSTER_HOME": str(home)}
+            with contextlib.suppress(SettingsError):  # which the code server tells, with each of its starts
+                self._groups = self._load_settings().groups
             end_dead_runs(self._root, self._environ)
             self.supervisor = Supervisor(
-                parts(home, sockets / "code", self._host, self._port, self._extras),
-                self._list_looks(),
+                self._list_parts(sockets / "code"),
+                self._list_looks(sockets / "code"),
                 folder=self._root,
                 environ=self._environ,
                 tell=self._tell,
@@ -130,12 +137,18 @@ class Services:
         say(f"commerce-pipelines: {subject}: {text}", err=True)
         threading.Thread(target=self._tell_people, args=(subject, text), daemon=True).start()
 
-    def _list_looks(self) -> list[Look]:
+    def _list_parts(self, code_socket: Path) -> list[Part]:
+        """The parts for the groups of channels that there are now, whose sockets are named in the environment."""
+        sockets = list_sockets(code_socket, self._groups)
+        self._environ[CODE_SOCKET] = os.pathsep.join(map(str, sockets.values()))
+        return parts(Path(self._environ["DAGSTER_HOME"]), sockets, self._host, self._port, self._extras)
+
+    def _list_looks(self, code_socket: Path) -> list[Look]:
         return [
             Look("The database", 5.0, self._look_at_database),
             Look("The disk", 60.0, lambda: look_at_disk(self._root)),
             Look("Looking for dead runs", 5.0, self._look_for_dead_runs),
-            Look("commerce.yaml", 2.0, self._look_at_settings),
+            Look("commerce.yaml", 2.0, lambda: self._look_at_settings(code_socket)),
             Look("The database's log", 60.0, lambda: cut_log(self._root / ".commerce" / "postgres.log")),
             *self._more_looks,
         ]
@@ -165,40 +178,74 @@ class Services:
         if any(now - since >= DEAD_SECONDS for since in self._unlocked.values()):
             end_dead_runs(self._root, self._environ, age)
 
-    def _look_at_settings(self) -> None:
-        """Load changed settings into the code server. Raises SettingsError for wrong settings; the old ones stay in
-        use."""
+    def _load_settings(self) -> Settings:
         from ..settings import file as settings_file
 
-        path = self._root / settings_file.config_path(self._environ)
-        changed = path.stat().st_mtime
+        return settings_file.load(self._root / settings_file.config_path(self._environ), self._environ)
+
+    def _look_at_settings(self, code_socket: Path) -> None:
+        """Load changed settings into the code servers. Other groups of channels are other code servers, which daemon
+        and webserver find only at their start, so that all parts are started again. Raises SettingsError for wrong
+        settings; the old ones stay in use."""
+        from ..settings import file as settings_file
+
+        changed = (self._root / settings_file.config_path(self._environ)).stat().st_mtime
         if self._settings_seen is None:
             self._settings_seen = changed
         if changed != self._settings_seen:
-            settings_file.load(path, self._environ)
+            before, self._groups = self._groups, self._load_settings().groups
             self._settings_seen = changed
             assert self.supervisor is not None  # noqa: S101 - narrows the type
-            self.supervisor.restart(CODE)
-            for part in self._extras:
-                self.supervisor.restart(part)
+            if set(before) != set(self._groups):
+                self.supervisor.rearrange(self._list_parts(code_socket), self._environ)
+            else:
+                for part in (*map(name_code, ("", *self._groups)), *self._extras):
+                    self.supervisor.restart(part)
             say("commerce-pipelines: commerce.yaml changed and is in use.", err=True)
 
 
-def parts(home: Path, code_socket: Path, host: str, port: int, extras: Collection[str] = ()) -> list[Part]:
-    """The three processes of Dagster, and those of EXTRAS that are wanted. Each is a child of the supervisor, which so
-    sees it die.
+def name_code(group: str) -> str:
+    """The part that serves the code location of a group of channels; '': of those without a group."""
+    return f"{CODE} of the group {group}" if group else CODE
+
+
+def list_sockets(code_socket: Path, groups: Sequence[str]) -> dict[str, Path]:
+    """Where each code server listens, by its group; that of channels without a group is the first."""
+    return {"": code_socket} | {group: Path(f"{code_socket}{at}") for at, group in enumerate(groups, start=1)}
+
+
+def parts(home: Path, sockets: Mapping[str, Path], host: str, port: int, extras: Collection[str] = ()) -> list[Part]:
+    """The processes of Dagster, and those of EXTRAS that are wanted. Each is a child of the supervisor, which so sees
+    it die. sockets: of the code servers, by the group of channels that each serves.
 
     The webserver yields: after a restart all begin at once, and orders matter more than pages.
     """
     workspace = home / "services.yaml"
-    server = {"grpc_server": {"socket": str(code_socket), "location_name": "commerce_pipelines"}}
-    workspace.write_text(json.dumps({"load_from": [server]}), encoding="utf-8")  # JSON is YAML
+    servers = [
+        {"grpc_server": {"socket": str(place), "location_name": location_of(group)}} for group, place in sockets.items()
+    ]
+    workspace.write_text(json.dumps({"load_from": servers}), encoding="utf-8")  # JSON is YAML
     run = (sys.executable, "-m", "commerce_pipelines.cli.part")
-    code = ("dagster", "api", "grpc", "-m", "commerce_pipelines.definitions", "--socket", str(code_socket))
+    code = (*run, "dagster", "api", "grpc", "-m", "commerce_pipelines.definitions")
     logs = ("--log-format", "json") if logs_json() else ()
     served = ("-w", str(workspace), "-h", host, "-p", str(port), *logs)
     return [
-        Part(CODE, (*run, *code, "--location-name", "commerce_pipelines", *logs)),
+        *(
+            Part(
+                name_code(group),
+                (
+                    *code,
+                    "-a",
+                    attribute_of(group),
+                    "--socket",
+                    str(place),
+                    "--location-name",
+                    location_of(group),
+                    *logs,
+                ),
+            )
+            for group, place in sockets.items()
+        ),
         Part(DAEMON, (*run, "commerce_pipelines.cli.daemon", "run", "-w", str(workspace), *logs)),
         Part(WEBSERVER, (*run, "--yield", "commerce_pipelines.cli.webserver", *served)),
         *(Part(name, (*run, *EXTRAS[name])) for name in EXTRAS if name in extras),

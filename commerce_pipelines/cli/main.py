@@ -208,7 +208,8 @@ def dev(host: str, port: int, behind_proxy: bool, public_host: tuple[str, ...]) 
     def watch_outcomes() -> None:
         with contextlib.suppress(CommerceError):  # the look at the database reports a database that is away
             now = connections.instruments.now()
-            note_watchers_off(connections, list_switched_off(connections.warehouse.url), now)
+            off = {name for _, name in list_switched_off(connections.warehouse.url)}
+            note_watchers_off(connections, off, now)
             for problem in watch(connections, lambda subject, text: alert(alerts.targets, subject, text), now):
                 say(f"commerce-pipelines: the alert could not be sent. {problem}", err=True)
 

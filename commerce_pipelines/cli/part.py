@@ -43,17 +43,21 @@ def wait_for_code(
     environ: Mapping[str, str], pause: Callable[[float], None] = time.sleep, *, for_seconds: float = 0.0,
     now: Callable[[], float] = time.time,
 ) -> None:  # fmt: skip
-    """Wait until the code server has listened for some seconds on the socket that `dev` names in CODE_SOCKET; without
-    one, return at once.
+    """Wait until each code server has listened for some seconds on its socket, of which `dev` names all in CODE_SOCKET;
+    without any, return at once.
 
     A part imports what it needs first and waits then: one after the other, their imports would hold up the orders.
     """
-    while path := environ.get(CODE_SOCKET):
-        with contextlib.suppress(FileNotFoundError), socket.socket(socket.AF_UNIX) as probe:
-            # The socket is as old as the server that listens on it, so a part that is restarted alone does not wait.
-            if probe.connect_ex(path) == 0 and now() - os.stat(path).st_mtime >= for_seconds:
-                return
-        pause(WAIT_SECONDS)
+    for path in filter(None, environ.get(CODE_SOCKET, "").split(os.pathsep)):
+        while not _has_listened(path, for_seconds, now):
+            pause(WAIT_SECONDS)
+
+
+def _has_listened(path: str, for_seconds: float, now: Callable[[], float]) -> bool:
+    with contextlib.suppress(FileNotFoundError), socket.socket(socket.AF_UNIX) as probe:
+        # The socket is as old as the server that listens on it, so a part that is restarted alone does not wait.
+        return probe.connect_ex(path) == 0 and now() - os.stat(path).st_mtime >= for_seconds
+    return False
 
 
 def yield_to_others() -> None:

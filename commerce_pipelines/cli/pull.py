@@ -48,7 +48,7 @@ def pull(channel: str, order_id: str) -> None:
     connections.settings.channel(channel)
     fetched = fetch(connections, channel, order_id)
     again = f"`commerce-pipelines pull {channel} {fetched.order_id}` goes on with it"
-    with runs(connections, job_name_of(channel), {LANDED_TAG: "true"}, again) as run:
+    with runs(connections, channel, job_name_of(channel), {LANDED_TAG: "true"}, again) as run:
         run(fetched.day, fetched.day)
     lines = list(_tell_story(fetched.order_id, became(connections, channel, fetched.order_id)))
     for line in lines:
@@ -67,7 +67,7 @@ def _fetch_after_sale(connections: Connections, channel: str, order_id: str, aga
 
     fetched = fetch(connections, channel, order_id)
     if fetched.days:
-        with runs(connections, job_name_of(channel, Topic.RETURNS), {LANDED_TAG: "true"}, again) as run:
+        with runs(connections, channel, job_name_of(channel, Topic.RETURNS), {LANDED_TAG: "true"}, again) as run:
             for day in fetched.days:
                 run(day, day)
     for outcome in became(connections, channel, order_id):

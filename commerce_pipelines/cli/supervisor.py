@@ -123,6 +123,13 @@ class Supervisor:
             _end_group(state.process, {state.process.pid})
             state.process, state.failures, state.start_at = None, 0, 0.0
 
+    def rearrange(self, parts: Sequence[Part], environ: Mapping[str, str]) -> None:
+        """End all parts; from now on these are kept running, in this environment."""
+        for part in reversed(self._parts):
+            self.restart(part.name)
+        self._parts, self._environ = list(parts), dict(environ)
+        self._states = {part.name: _State() for part in parts}
+
     def _keep(self, part: Part, now: float) -> None:
         """Start the part if it does not run and is not to wait."""
         state = self._states[part.name]

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
+from ..core.groups import LOCATION, location_of
 from ..resources.connections import Connections
 from .content_verifiers import (
     CONTENT_KEYS,
@@ -53,7 +54,13 @@ def automation(connections: Connections) -> Iterator[Finding]:
 
     what = "Dagster: sensors"
     try:
-        off = sorted(list_switched_off(connections.warehouse.url) & {*WATCHERS, *list_pollers(connections.settings)})
+        places = dict.fromkeys(WATCHERS, LOCATION)
+        places |= {name: location_of(made.group) for name, made in list_pollers(connections.settings).items()}
+        anywhere = not connections.settings.groups
+        off = sorted({
+            name for place, name in list_switched_off(connections.warehouse.url)
+            if name in places and (anywhere or places[name] == place)
+        })  # fmt: skip
     except CommerceError:  # the finding of the database says it
         return
     if off:
@@ -198,7 +205,7 @@ TRIED: dict[str, Any] = {
     ),
     **dict.fromkeys(
         ("taxes.country", "taxes.rate", "routes.countries", "routes.departure_country", "departure_country",
-         "channel_departure_country", "channel_departure_countries", "rounding_tolerance", "name", "time_zone",
+         "channel_departure_country", "channel_departure_countries", "rounding_tolerance", "name", "group", "time_zone",
          "poll_seconds", "overlap_minutes"),
         BY_FILE,
     ),

@@ -10,7 +10,7 @@ settings looks at once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
@@ -19,6 +19,7 @@ import msgspec
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, PermanentError, RateLimited
 from ..core.foreign import tellable
+from ..core.groups import by_group, in_group
 from ..core.instruments import REAL
 from ..core.local_time import local_time
 from ..core.rhythm import Rhythm
@@ -39,7 +40,8 @@ SILENT_POLLS, SILENT_FOR = 5, timedelta(minutes=15)
 class Poller(msgspec.Struct, frozen=True, kw_only=True):
     """One sensor. subject: what it looks at, in words. seconds: how often it shall look. place: its place among the
     `of` pollers of the same kind, which take turns, so that they do not all look and request runs at the same
-    instant. hinted: messages may make it look between its turns. marks, messages, at: see Rhythm."""
+    instant. hinted: messages may make it look between its turns. marks, messages, at: see Rhythm. group: of the
+    channels that it looks for."""
 
     name: str
     subject: str
@@ -47,6 +49,7 @@ class Poller(msgspec.Struct, frozen=True, kw_only=True):
     place: int = 0
     of: int = 1
     hinted: bool = False
+    group: str = ""
     marks: dict[str, str] = {}
     messages: tuple[str, ...] = ()
     at: str = ""
@@ -112,6 +115,7 @@ def list_pollers(settings: Settings) -> dict[str, Poller]:
             hinted=channel.receives,
             messages=_list_messages(channel, Topic.ORDERS),
             marks={"read_at": hints.name_orders_read(channel.name)} if channel.inbox else {},
+            group=channel.group,
         )
         for place, channel in enumerate(channels)
     ]
@@ -125,28 +129,34 @@ def list_pollers(settings: Settings) -> dict[str, Poller]:
             of=len(asked),
             hinted=channel.receives,
             messages=_list_messages(channel, Topic.RETURNS, Topic.REFUNDS),
+            group=channel.group,
         )
         for place, channel in enumerate(asked)
     ]
-    offering = [channel.inventory.poll_seconds for channel in channels if channel.inventory.enabled]
-    if offering:
-        pollers.append(
-            Poller(
-                name=STOCK_POLLER,
-                subject="the stock in Odoo",
-                seconds=min(offering),
-                at="at",
-                marks={"hint": hints.STOCK} if settings.hinted else {},
-            )
-        )
-    confirming = [channel.fulfilment.poll_seconds for channel in channels if channel.fulfilment.enabled]
-    if confirming:
-        pollers.append(Poller(name=SHIPMENT_POLLER, subject="the deliveries in Odoo", seconds=min(confirming)))
+    marks = {"hint": hints.STOCK} if settings.hinted else {}
+    for group, members in by_group(channels).items():
+        offering = [channel.inventory.poll_seconds for channel in members if channel.inventory.enabled]
+        if offering:
+            pollers.append(_build_poller(STOCK_POLLER, "the stock in Odoo", offering, group, at="at", marks=marks))
+        confirming = [channel.fulfilment.poll_seconds for channel in members if channel.fulfilment.enabled]
+        if confirming:
+            pollers.append(_build_poller(SHIPMENT_POLLER, "the deliveries in Odoo", confirming, group))
     return {poller.name: poller for poller in pollers}
 
 
 def _list_messages(channel: ChannelSettings, *topics: Topic) -> tuple[str, ...]:
     return tuple(f"{channel.name}/{topic}" for topic in topics) if channel.receives else ()
+
+
+def _build_poller(
+    name: str, subject: str, seconds: Sequence[int], group: str, at: str = "", marks: Mapping[str, str] | None = None
+) -> Poller:
+    """One that looks at Odoo for all channels of a group, as often as the most demanding of them wants."""
+    whose = f" for the group {group}" if group else ""
+    return Poller(
+        name=in_group(name, group), subject=f"{subject}{whose}", seconds=min(seconds), group=group, at=at,
+        marks=dict(marks or {}),
+    )  # fmt: skip
 
 
 def is_turn(connections: Connections, poller: Poller, now: datetime) -> bool:

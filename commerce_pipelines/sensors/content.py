@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from ..assets.common import ASKED_AGAIN
+from ..assets.common import ASKED_AGAIN, odoo_key
 from ..assets.content import FLOW, PRODUCTS, WHOLE_TAG
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
@@ -30,8 +30,9 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
     return [schedule for channel in channels for schedule in content_schedules(channel)]
 
 
-def lane(name: str) -> list[dg.AssetKey]:
-    return [PRODUCTS, *(dg.AssetKey([name, table]) for table in ("content_changes", "published_content"))]
+def lane(name: str, group: str = "") -> list[dg.AssetKey]:
+    own = (dg.AssetKey([name, table]) for table in ("content_changes", "published_content"))
+    return [odoo_key(PRODUCTS, group), *own]
 
 
 def content_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]:
@@ -40,7 +41,7 @@ def content_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]:
 
     @dg.schedule(
         name=f"{name}_content",
-        target=select(*lane(name)),
+        target=select(*lane(name, channel.group)),
         cron_schedule="6-59/10 * * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Looks every ten minutes whether products changed in Odoo, or a person agreed to changes of "
@@ -61,7 +62,7 @@ def content_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]:
 
     @dg.schedule(
         name=f"{name}_content_nightly",
-        target=select(*lane(name)),
+        target=select(*lane(name, channel.group)),
         cron_schedule="13 2 * * *",
         execution_timezone=channel.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -11,6 +11,7 @@ import dagster as dg
 
 from ..assets.drift import profile_key
 from ..channels.settings import ChannelSettings
+from ..core.groups import by_group, in_group
 from ..core.lanes import DRIFT, tags_of
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
@@ -23,11 +24,16 @@ def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.
 
 
 def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:
-    """For LANES: at most one run an hour, of the channels from which something came."""
+    """For LANES: in each group at most one run an hour, of the channels from which something came."""
+    return [drift_schedule(members, group) for group, members in by_group(channels).items()]
+
+
+def drift_schedule(channels: Sequence[ChannelSettings], group: str) -> dg.ScheduleDefinition:
+    """Of the channels of one group."""
     keys = {channel.name: profile_key(channel.name) for channel in channels}
 
     @dg.schedule(
-        name="schema_profiles",
+        name=in_group("schema_profiles", group),
         target=dg.AssetSelection.assets(*keys.values()) | dg.AssetSelection.checks_for_assets(*keys.values()),
         cron_schedule="37 * * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -45,4 +51,4 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
             return dg.SkipReason("No answers came since the last profile.")
         return dg.RunRequest(asset_selection=chosen, tags=tags_of([key.path for key in chosen]))
 
-    return [hourly]
+    return hourly

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from ..core.lanes import CHANNEL_TAG, EVERY, FLOW_TAG, tags_of
+from ..core.lanes import CHANNEL_TAG, EVERY, FLOW_TAG, ODOO, tags_of
 from ..resources.run_coordinator import missing_tags
 
 _OURS = "commerce_pipelines."
@@ -102,9 +102,10 @@ def in_words(tags: Mapping[str, str]) -> str:
 
 
 def step_path(step_key: str) -> tuple[str, str]:
-    """Channel and table of a step, as in its asset's key. A channel's name may contain the separator of the two."""
+    """Channel and table of a step, as in its asset's key. A channel's name may contain the separator of the two; what
+    reads Odoo for a group of channels has the group's name between them."""
     channel, _, table = step_key.rpartition("__")
-    return channel, table
+    return ODOO if channel.startswith(f"{ODOO}__") else channel, table
 
 
 def flow_path(step_key: str) -> tuple[str, str]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from ..assets.common import ASKED_AGAIN
+from ..assets.common import ASKED_AGAIN, odoo_key
 from ..assets.fulfilment import SHIPMENTS
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
+from ..core.groups import by_group, in_group
 from ..core.lanes import run_tags
 from ..core.topics import Topic
 from ..flows.pollers import SHIPMENT_POLLER, Poller, list_pollers, looking, why_resting
@@ -20,13 +21,17 @@ from ..settings.file import Settings
 from .busy import busy
 
 
-def lane(name: str, *, read: bool = True) -> list[dg.AssetKey]:
-    return [*([SHIPMENTS] if read else []), dg.AssetKey([name, "shipment_confirmations"])]
+def lane(name: str, group: str = "", *, read: bool = True) -> list[dg.AssetKey]:
+    return [*([odoo_key(SHIPMENTS, group)] if read else []), dg.AssetKey([name, "shipment_confirmations"])]
 
 
 def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.SensorDefinition]:
-    """The lane's sensor, for LANES: one look at Odoo for all channels."""
-    return [deliveries_sensor(channels, list_pollers(settings)[SHIPMENT_POLLER])]
+    """The lane's sensor, for LANES: one look at Odoo for all channels of a group."""
+    pollers = list_pollers(settings)
+    return [
+        deliveries_sensor(members, pollers[in_group(SHIPMENT_POLLER, group)])
+        for group, members in by_group(channels).items()
+    ]
 
 
 def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:
@@ -109,7 +114,7 @@ def fulfilment_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition
 
     @dg.schedule(
         name=f"{name}_fulfilment_nightly",
-        target=select(*lane(name)),
+        target=select(*lane(name, channel.group)),
         cron_schedule="7 4 * * *",
         execution_timezone=channel.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,

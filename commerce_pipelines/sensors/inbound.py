@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from ..assets.common import ASKED_AGAIN
+from ..assets.common import ASKED_AGAIN, odoo_key
 from ..assets.inbound import TRANSFERS, find_sources
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
@@ -74,7 +74,7 @@ def receiving_schedule(channel: ChannelSettings) -> dg.ScheduleDefinition:
 
     @dg.schedule(
         name=f"{name}_receiving",
-        target=select(TRANSFERS, dg.AssetKey([name, "inbound_shipments"])),
+        target=select(odoo_key(TRANSFERS, channel.group), dg.AssetKey([name, "inbound_shipments"])),
         cron_schedule="11,41 * * * *",
         execution_timezone=channel.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 import dagster as dg
 import msgspec
 
-from ..assets.common import ASKED_AGAIN
+from ..assets.common import ASKED_AGAIN, odoo_key
 from ..assets.inventory import INVENTORY_TAG, SINCE_TAG, STOCK, WHOLE_TAG
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
+from ..core.groups import by_group, in_group
 from ..core.lanes import run_tags
 from ..core.topics import Topic
 from ..flows.pollers import HINTED_TICK_SECONDS, STOCK_POLLER, Poller, list_pollers, looking, why_resting
@@ -26,6 +27,8 @@ from ..settings.file import Settings
 from .busy import busy
 from .ticks import label
 
+# A group whose last look is longer ago may have been left by its channels and joined again.
+LASTING_SECONDS, LASTING_POLLS = 300, 5
 SHARE_OF_TIME = 10  # reading Odoo takes at most a tenth of the time, so a slow Odoo is looked at less often
 
 
@@ -43,14 +46,18 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     again: bool = False
 
 
-def lane(name: str, *, listings: bool = False) -> list[dg.AssetKey]:
+def lane(name: str, group: str = "", *, listings: bool = False) -> list[dg.AssetKey]:
     tables = (*(("listings",) if listings else ()), "inventory_targets", "published_inventory")
-    return [STOCK, *(dg.AssetKey([name, table]) for table in tables)]
+    return [odoo_key(STOCK, group), *(dg.AssetKey([name, table]) for table in tables)]
 
 
 def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.SensorDefinition]:
-    """The lane's sensor, for LANES: one look at Odoo for all channels."""
-    return [stock_changes_sensor(channels, list_pollers(settings)[STOCK_POLLER], hinted=settings.hinted)]
+    """The lane's sensor, for LANES: one look at Odoo for all channels of a group."""
+    pollers = list_pollers(settings)
+    return [
+        stock_changes_sensor(members, pollers[in_group(STOCK_POLLER, group)], hinted=settings.hinted)
+        for group, members in by_group(channels).items()
+    ]
 
 
 def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:
@@ -71,7 +78,7 @@ def stock_changes_sensor(
 
     @dg.sensor(
         name=poller.name,
-        target=select(*{key for channel in channels for key in lane(channel.name)}),
+        target=select(*{key for channel in channels for key in lane(channel.name, channel.group)}),
         minimum_interval_seconds=min(poller.seconds, HINTED_TICK_SECONDS) if hinted else poller.seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Reads Odoo's stock {often}, and requests a run for each channel whose offer it changes.",
@@ -84,8 +91,8 @@ def stock_changes_sensor(
         # Imported before the clock starts, so that the import does not count as Odoo's time.
         from ..flows.inventory.pulse import pulses
 
-        cursor = read_cursor(context.cursor)
         now = connections.instruments.now()
+        cursor = _read_memory(context.cursor, poller, [channel.name for channel in channels], now)
         since = (now - cursor.at).total_seconds()
         if 0 <= since < cursor.seconds * SHARE_OF_TIME:
             return dg.SkipReason("The last look at Odoo took long; the next one waits.")
@@ -98,7 +105,7 @@ def stock_changes_sensor(
         with looking(connections, poller):
             pulse_by_channel = pulses(connections, [channel.name for channel in channels])
         took = round(connections.instruments.clock() - started, 3)
-        kept, requests, waiting = _request_runs(context, connections, pulse_by_channel, cursor, looked_at)
+        kept, requests, waiting = _request_runs(context, connections, pulse_by_channel, cursor, looked_at, poller.group)
         why = f"{', '.join(waiting)}: a run is working or waits for a person."
         working = any(not held_back for held_back in waiting.values())
         return dg.SensorResult(
@@ -116,6 +123,7 @@ def _request_runs(
     pulse_by_channel: Mapping[str, str],
     cursor: Cursor,
     looked_at: datetime,
+    group: str,
 ) -> tuple[dict[str, str], list[dg.RunRequest], dict[str, bool]]:
     """(pulses that runs were requested for, the requests, changed channels that have to wait: whether the breaker holds
     them back, otherwise a run is working)."""
@@ -132,7 +140,7 @@ def _request_runs(
         kept[name] = pulse
         run_key = f"{name}@{pulse}@{looked_at.isoformat()}"
         tags = _build_tags(name) | ASKED_AGAIN | {SINCE_TAG: looked_at.isoformat()}
-        requests.append(dg.RunRequest(run_key=run_key, asset_selection=lane(name), tags=tags))
+        requests.append(dg.RunRequest(run_key=run_key, asset_selection=lane(name, group), tags=tags))
     return kept, requests, waiting
 
 
@@ -155,6 +163,18 @@ def last_hint(connections: Connections) -> datetime | None:
         return hints.hinted_at(connection, hints.STOCK)
 
 
+def _read_memory(text: str | None, poller: Poller, names: Sequence[str], now: datetime) -> Cursor:
+    """What the sensor remembers of the channels that it serves: others have told changes to those that left it, and to
+    all of a group that nobody has looked for of late."""
+    cursor = read_cursor(text)
+    lasting = max(LASTING_SECONDS, LASTING_POLLS * poller.seconds, 2 * SHARE_OF_TIME * cursor.seconds)
+    if poller.group and (now - cursor.at).total_seconds() > lasting:
+        names = ()
+    return msgspec.structs.replace(
+        cursor, pulses={name: cursor.pulses[name] for name in names if name in cursor.pulses}
+    )
+
+
 def read_cursor(text: str | None) -> Cursor:
     """The stored cursor; a missing or unreadable one remembers nothing."""
     if text:
@@ -171,7 +191,7 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
 
     @dg.schedule(
         name=f"{name}_inventory",
-        target=select(*lane(name)),
+        target=select(*lane(name, channel.group)),
         cron_schedule="*/10 * * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Tells {name} what still differs: failed pushes, releases, changes that the sensor missed.",
@@ -185,7 +205,7 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
 
     @dg.schedule(
         name=f"{name}_inventory_nightly",
-        target=select(*lane(name, listings=True)),
+        target=select(*lane(name, channel.group, listings=True)),
         cron_schedule="37 3 * * *",
         execution_timezone=channel.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -6,7 +6,9 @@ What belongs here: the two sensors. What does not: which alerts are sent and whe
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of its functions as objects.
 
+from collections.abc import Callable, Collection
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 import msgspec
@@ -14,6 +16,7 @@ import msgspec
 from ..assets.looked_at import LOOKED_AT, MESSAGES_COME, describe_messages, looked_at_keys, messages_come_keys
 from ..assets.looked_at import describe as describe_looked_at
 from ..core.errors import CommerceError
+from ..core.groups import LOCATION, location_of
 from ..resources.alerts import alert
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
@@ -23,23 +26,31 @@ from .failures import describe, work_tags
 LOOK_SECONDS = 60
 
 
-def alert_sensors(alerts: Alerts) -> list[dg.SensorDefinition]:
-    return [run_failures(alerts), outcomes(alerts)]
+def alert_sensors(
+    alerts: Alerts, groups: Collection[str] = (), list_automation: Callable[[str], set[str]] = lambda group: set()
+) -> list[dg.SensorDefinition]:
+    """groups: of channels, each a code location of its own, of whose runs, sensors and schedules is told, too.
+    list_automation: the names of a group's sensors and schedules."""
+    return [run_failures(alerts, groups), outcomes(alerts, groups, list_automation)]
 
 
-def run_failures(alerts: Alerts) -> dg.SensorDefinition:
+def run_failures(alerts: Alerts, groups: Collection[str] = ()) -> dg.SensorDefinition:
     """Reports job, channel, days and the failed step's own sentence; never personal data or a traceback."""
+    of_groups = {location_of(group) for group in groups}
 
     @dg.run_failure_sensor(
         name="run_failures",
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
+        monitor_all_code_locations=bool(groups),
         description="Alerts the targets under `alerts` in commerce.yaml about failed work, once until it succeeds.",
     )
     @in_our_words
     def failed(context: dg.RunFailureSensorContext, connections: dg.ResourceParam[Connections]) -> None:
         from ..flows.alerts import note_run, watch
 
+        if groups and _name_location(context.dagster_run.remote_job_origin) not in {LOCATION, *of_groups}:
+            return  # of somebody else's code in the same Dagster, or of a command that says itself what failed
         now = connections.instruments.now()
         work, subject, text = describe(context)
         try:
@@ -53,7 +64,14 @@ def run_failures(alerts: Alerts) -> dg.SensorDefinition:
     return failed
 
 
-def outcomes(alerts: Alerts) -> dg.SensorDefinition:
+def _name_location(origin: Any) -> str:
+    """The code location of a run's origin, or of that of a sensor or schedule; '' where it has none."""
+    return origin.repository_origin.code_location_origin.location_name if origin else ""
+
+
+def outcomes(
+    alerts: Alerts, groups: Collection[str] = (), list_automation: Callable[[str], set[str]] = lambda group: set()
+) -> dg.SensorDefinition:
     """Looks every minute at what the database knows; failed work that has succeeded since is not reported."""
 
     @dg.sensor(
@@ -73,7 +91,7 @@ def outcomes(alerts: Alerts) -> dg.SensorDefinition:
             wanted = dg.RunsFilter(tags=work_tags(work), statuses=[dg.DagsterRunStatus.SUCCESS], updated_after=since)
             if context.instance.get_run_records(wanted, limit=1):
                 run_succeeded(connections, work, now)
-        note_switched_off(connections, _list_switched_off(context), now)
+        note_switched_off(connections, _list_switched_off(context, groups, list_automation), now)
         problems = watch(connections, lambda s, t: alert(alerts.targets, s, t), now)
         for problem in problems:
             context.log.error("The alert could not be sent. %s", problem)
@@ -84,16 +102,23 @@ def outcomes(alerts: Alerts) -> dg.SensorDefinition:
     return look
 
 
-def _list_switched_off(context: dg.SensorEvaluationContext) -> list[str]:
-    """Our sensors and schedules that somebody has switched off; all of them are on by default."""
+def _list_switched_off(
+    context: dg.SensorEvaluationContext, groups: Collection[str], list_automation: Callable[[str], set[str]]
+) -> list[str]:
+    """Our sensors and schedules that somebody has switched off; all of them are on by default. What a channel had in
+    the code location of a group that it left does not count."""
     repository = context.repository_def
     if repository is None or context.instance.schedule_storage is None:  # an instance in memory
         return []
     ours = {*(sensor.name for sensor in repository.sensor_defs), *(plan.name for plan in repository.schedule_defs)}
-    off = {
-        state.instigator_name for state in context.instance.all_instigator_state() if state.status.value == "STOPPED"
-    }
-    return sorted(off & ours)
+    off: dict[str, set[str]] = {}
+    for state in context.instance.all_instigator_state():
+        if state.status.value == "STOPPED":
+            off.setdefault(_name_location(state.origin), set()).add(state.instigator_name)
+    of_groups = {location_of(group): group for group in groups}
+    names = {name for place, group in of_groups.items() if place in off for name in off[place] & list_automation(group)}
+    here = [place for place in off if place not in of_groups and (not groups or place == LOCATION)]
+    return sorted(names.union(*(off[place] & ours for place in here)))
 
 
 def _report_checks(

@@ -23,6 +23,7 @@ from ..channels.registry import find_foreign, list_kinds, settings_types
 from ..channels.settings import ChannelSettings
 from ..core import urls
 from ..core.errors import SettingsError
+from ..core.groups import by_group
 from ..core.section import Secret, Section
 from ..domain.privacy.policy import PrivacyPolicy
 from ..domain.privacy.residency import Data, Destination, find_violations
@@ -88,6 +89,11 @@ class Settings(Section, kw_only=True, frozen=True):
     def hinted(self) -> bool:
         """Whether Odoo may hint at changed stock."""
         return self.listen is not None and self.listen.secret is not None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of channels that have a code location of their own, in the file's order."""
+        return tuple(group for group in by_group(self.channels) if group)
 
     def destinations(self) -> list[Destination]:
         """Every place that the file itself sends data to; targets of alerts and the database stand in the

@@ -17,7 +17,7 @@ from .file import Settings
 _REACH = frozenset((
     *("endpoint", "token_endpoint", "credentials", "secret_rotated_on", "refresh_token_issued_on"),
     *("poll_seconds", "overlap_minutes", "start_date", "trading_calls_per_day", "inventory_skus_per_call"),
-    "fba_returns",
+    *("fba_returns", "group"),
 ))  # fmt: skip
 _ODOO_REACH = frozenset(("password", "transport", "timeout_seconds", "batch", "writers", "chatter", "page_links"))
 # What else is no rule that a person could rehearse: which Odoo it is has a guard of its own (flows/identity.py).

@@ -10,6 +10,7 @@ import dagster as dg
 import msgspec
 import pytest
 
+from commerce_pipelines.assets.common import odoo_key
 from commerce_pipelines.assets.inventory import SINCE_TAG, STOCK, checks
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.inventory.push_plan import Standing
@@ -85,7 +86,7 @@ def test_a_run_brings_the_listings_in_step_and_says_what_it_did(world: World) ->
         "not_above_free": True,
         "up_to_date": True,
     }
-    assert metadata(result, STOCK)["products with stock"] == 3
+    assert metadata(result, odoo_key(STOCK, ""))["products with stock"] == 3
 
 
 def test_the_breaker_fails_the_run_with_its_figures_and_run_config_releases_it(world: World) -> None:

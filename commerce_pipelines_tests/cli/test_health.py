@@ -295,7 +295,9 @@ def test_nothing_else_is_served(served: str) -> None:
 
 
 def test_the_server_is_a_part_of_dev_and_listens_to_this_machine_alone(tmp_path: Path) -> None:
-    [part] = [part for part in parts(tmp_path, tmp_path / "s", "127.0.0.1", 3000, [METRICS]) if part.name == METRICS]
+    [part] = [
+        part for part in parts(tmp_path, {"": tmp_path / "s"}, "127.0.0.1", 3000, [METRICS]) if part.name == METRICS
+    ]
     assert part.command[-len(EXTRAS[METRICS]) :] == EXTRAS[METRICS]
     assert Metrics().host == "127.0.0.1"
 
@@ -314,5 +316,5 @@ def test_log_lines_as_json_hold_no_text_of_an_error(tmp_path: Path, monkeypatch:
     assert "\n" not in line
     for wanted, count in (("", 0), ("json", 3)):
         monkeypatch.setenv("COMMERCE_LOG_FORMAT", wanted)
-        commands = [part.command for part in parts(tmp_path, tmp_path / "s", "127.0.0.1", 3000)]
+        commands = [part.command for part in parts(tmp_path, {"": tmp_path / "s"}, "127.0.0.1", 3000)]
         assert sum(command[-2:] == ("--log-format", "json") for command in commands) == count

@@ -68,9 +68,9 @@ def test_receiving_needs_a_secret_and_an_address() -> None:
 
 
 def test_dev_runs_the_receiver_where_something_is_to_be_received(tmp_path: Path) -> None:
-    place = (tmp_path, tmp_path / "code", "127.0.0.1", 3000)
-    assert RECEIVER not in [part.name for part in parts(*place)]
-    *_, receiver = parts(*place, [RECEIVER])
+    sockets = {"": tmp_path / "code"}
+    assert RECEIVER not in [part.name for part in parts(tmp_path, sockets, "127.0.0.1", 3000)]
+    *_, receiver = parts(tmp_path, sockets, "127.0.0.1", 3000, [RECEIVER])
     assert receiver.name == RECEIVER
     assert receiver.command[-1] == "commerce_pipelines.cli.receive"
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from commerce_pipelines.cli import dev, supervisor
 from commerce_pipelines.cli.dev import parts
@@ -127,6 +128,20 @@ def test_all_parts_start_at_once_and_one_that_ends_holds_up_no_other(watch: Watc
     assert services.pid("daemon") is not None
 
 
+def test_other_parts_take_the_place_of_those_that_ran(watch: Watch, messages: list, tmp_path: Path) -> None:
+    services = watch(Part("code", SLEEP), Part("daemon", SLEEP))
+    services.tick()
+    before = [services.pid("code"), services.pid("daemon")]
+    show = "import os, time\nopen('shown', 'w').write(os.environ['SHOWN'])\nwhile True: time.sleep(1)"
+    more = Part("code of a group", (sys.executable, "-S", "-c", show))
+    services.rearrange([Part("daemon", SLEEP), more], {**os.environ, "SHOWN": "the new environment"})
+    assert not any(lives(pid) for pid in before if pid)
+    services.tick()
+    assert services.pid("daemon") not in before
+    until(lambda: (tmp_path / "shown").exists() and (tmp_path / "shown").read_text() == "the new environment")
+    assert messages == []
+
+
 def test_a_part_waits_by_itself_for_the_code_server(tmp_path: Path) -> None:
     path = tmp_path / "code"
     pauses: list[float] = []
@@ -139,6 +154,33 @@ def test_a_part_waits_by_itself_for_the_code_server(tmp_path: Path) -> None:
 
         wait_for_code({CODE_SOCKET: str(path)}, pause)
     assert len(pauses) == 1
+
+
+def test_a_part_waits_for_the_code_servers_of_all_groups(tmp_path: Path) -> None:
+    paths = list(dev.list_sockets(tmp_path / "code", ("north", "south")).values())
+    missing, pauses = list(reversed(paths)), list[float]()
+    with contextlib.ExitStack() as stack:
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            server = stack.enter_context(socket.socket(socket.AF_UNIX))
+            server.bind(str(missing.pop()))
+            server.listen()
+
+        wait_for_code({CODE_SOCKET: os.pathsep.join(map(str, paths))}, pause)
+    assert len(pauses) == 3
+
+
+def test_each_group_has_a_code_server_that_all_others_find(tmp_path: Path) -> None:
+    made = parts(tmp_path, dev.list_sockets(tmp_path / "code", ("north",)), "127.0.0.1", 3000)
+    assert [part.name for part in made] == [
+        dev.CODE, f"{dev.CODE} of the group north", dev.DAEMON, dev.WEBSERVER,
+    ]  # fmt: skip
+    assert "group_north" in made[1].command
+    servers = [entry["grpc_server"] for entry in yaml.safe_load((tmp_path / "services.yaml").read_text())["load_from"]]
+    assert [server["location_name"] for server in servers] == ["commerce_pipelines", "commerce_pipelines_north"]
+    for part, server in zip(made, servers, strict=False):
+        assert {server["socket"], server["location_name"]} <= set(part.command)
 
 
 def test_a_part_may_wait_until_the_code_server_has_listened_for_a_while(tmp_path: Path) -> None:
@@ -168,7 +210,7 @@ def test_the_webserver_yields_to_the_other_parts(tmp_path: Path) -> None:
         return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True).stdout
 
     assert (niceness("--yield"), niceness()) == (f"{os.nice(0) + 5}\n", f"{os.nice(0)}\n")
-    _, _, webserver = parts(tmp_path, tmp_path / "code", "127.0.0.1", 3000)
+    _, _, webserver = parts(tmp_path, {"": tmp_path / "code"}, "127.0.0.1", 3000)
     assert "--yield" in webserver.command
 
 

@@ -46,7 +46,10 @@ class Deployment:
         name = name or service
         words = [str(word) for word in COMPOSE["services"][service]["command"]]
         words = [str(self.ports.get(word, word)).replace("/opt/commerce/home", str(self.home)) for word in words]
-        words = ["127.0.0.1" if word == EVERYWHERE else word for word in words]
+        self.start_words(name, *("127.0.0.1" if word == EVERYWHERE else word for word in words), **environ)
+
+    def start_words(self, name: str, *words: str, **environ: str) -> None:
+        """Start a process by the words of its command line."""
         log = open(self.folder / f"{name}.log", "wb")  # noqa: SIM115 - the process keeps it
         self.running[name] = subprocess.Popen(
             words, cwd=self.folder, env={**self.environ, **environ}, stdout=log, stderr=log, start_new_session=True

@@ -38,7 +38,7 @@ def switch(instance: dg.DagsterInstance, name: str, status: InstigatorStatus) ->
 def test_dagsters_storage_names_what_is_switched_off(instance: dg.DagsterInstance, database: str) -> None:  # noqa: F811
     switch(instance, "outcomes", InstigatorStatus.STOPPED)
     switch(instance, "run_failures", InstigatorStatus.RUNNING)
-    assert list_switched_off(database) == {"outcomes"}
+    assert {name for _, name in list_switched_off(database)} == {"outcomes"}
 
 
 def test_what_a_test_switched_off_is_on_again_for_the_next(
@@ -78,7 +78,7 @@ def test_people_hear_once_that_the_sensor_which_tells_them_is_off(warehouse: War
 
 def test_check_names_it(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     connections = doors(some_settings(), warehouse)
-    off = {"outcomes", "a_sensor_of_a_channel_that_is_gone"}
+    off = {("elsewhere", "outcomes"), ("elsewhere", "a_sensor_of_a_channel_that_is_gone")}
     monkeypatch.setattr("commerce_pipelines.resources.switched_off.list_switched_off", lambda url: off)
     [(_, problem)] = automation(connections)
     assert problem == "outcomes is switched off: switch it on again under Automation in Dagster's UI."

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from commerce_pipelines.core.errors import CredentialError, TransientError
 from commerce_pipelines.core.lanes import run_tags
@@ -16,8 +17,9 @@ from commerce_pipelines.flows.pollers import forget, list_pollers, looking
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.sensors.outcomes import outcomes, run_failures
 from commerce_pipelines.settings.alerts import Alerts
+from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.tables.database import Warehouse
-from commerce_pipelines_tests.doubles.channel import FakeChannel, some_settings
+from commerce_pipelines_tests.doubles.channel import SETTINGS, FakeChannel, some_settings
 from commerce_pipelines_tests.doubles.doors import doors
 from commerce_pipelines_tests.resources.test_alerts import Chat, chat  # noqa: F401 - a fixture
 
@@ -224,7 +226,7 @@ def test_a_sensor_that_was_switched_off_is_told(house: House, monkeypatch: pytes
             )
         )
 
-    states = [SimpleNamespace(instigator_name="shop_de_new_orders", status=SimpleNamespace(value="STOPPED"))]
+    states = [switched_off("shop_de_new_orders")]
     monkeypatch.setattr(type(house.instance), "schedule_storage", object())
     monkeypatch.setattr(type(house.instance), "all_instigator_state", lambda *_: states)
     look()
@@ -233,3 +235,74 @@ def test_a_sensor_that_was_switched_off_is_told(house: House, monkeypatch: pytes
     heard = len(house.heard())
     look()
     assert len(house.heard()) == heard
+
+
+def run_in(house: House, location: str) -> None:
+    """A run of the code location that fails, as Dagster's daemon launches it."""
+    server = GrpcServerCodeLocationOrigin(host="localhost", socket="socket", location_name=location)
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(server, "__repository__"), "job")
+    run = dg.DagsterRun(
+        "job", status=dg.DagsterRunStatus.STARTED, tags=run_tags(location, "orders"), remote_job_origin=origin
+    )
+    house.instance.add_run(run)
+    house.instance.report_run_failed(run)
+
+
+def test_failed_runs_of_every_group_are_told_once_and_strangers_runs_are_not(house: House) -> None:
+    """By the one sensor that there is, as the daemon evaluates it."""
+    groups = ("north", "south")
+    sensor = run_failures(ALERTS, groups)
+    cursor = None
+
+    def tick() -> None:
+        nonlocal cursor
+        server = GrpcServerCodeLocationOrigin(host="localhost", socket="socket", location_name="commerce_pipelines")
+        with dg.build_sensor_context(
+            instance=house.instance, cursor=cursor, resources={"connections": house.connections},
+            repository_name="__repository__",
+        ) as context:  # fmt: skip
+            context._code_location_origin = server
+            sensor.evaluate_tick(context)
+            cursor = context.cursor
+
+    tick()  # begins at the newest run
+    for location in ("commerce_pipelines_north", "commerce_pipelines_south", "commerce_pipelines", "somebody_elses"):
+        run_in(house, location)
+    for _ in range(6):
+        tick()
+    lines = sorted(line for text in house.heard() for line in text.splitlines() if line.startswith("channel "))
+    assert [line.split(",")[0].removeprefix("channel ") for line in lines] == [
+        "commerce_pipelines", "commerce_pipelines_north", "commerce_pipelines_south",
+    ]  # fmt: skip
+
+
+def switched_off(name: str, location: str = "") -> SimpleNamespace:
+    """The state of a sensor or schedule, as Dagster keeps it."""
+    repository = SimpleNamespace(code_location_origin=SimpleNamespace(location_name=location))
+    origin = SimpleNamespace(repository_origin=repository)
+    return SimpleNamespace(instigator_name=name, status=SimpleNamespace(value="STOPPED"), origin=origin)
+
+
+def test_what_is_switched_off_in_a_group_is_told_and_what_a_channel_left_behind_is_not(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = parse(SETTINGS.replace("name: shop_de,", "name: shop_de, group: north,") + YAML)
+    defs = build_defs(settings, house.connections, group="")
+    states = [
+        switched_off("shop_de_new_orders", "commerce_pipelines_north"),
+        switched_off("shop_at_new_orders", "commerce_pipelines_north"),  # is in no group any more
+        switched_off("shop_de_new_orders", "commerce_pipelines_south"),  # a group that is no more
+        switched_off("shop_de_nightly", "commerce_pipelines"),  # shop_de has left it
+        switched_off("privacy_retention", "commerce_pipelines"),
+    ]
+    monkeypatch.setattr(type(house.instance), "schedule_storage", object())
+    monkeypatch.setattr(type(house.instance), "all_instigator_state", lambda *_: states)
+    with dg.build_sensor_context(
+        instance=house.instance, resources={"connections": house.connections},
+        repository_def=defs.get_repository_def(),
+    ) as context:  # fmt: skip
+        defs.resolve_sensor_def("outcomes").evaluate_tick(context)
+    text = "".join(house.heard())
+    assert "shop_de_new_orders is switched off" in text
+    assert "Switch privacy_retention on again" in text
+    assert text.count("on again under Automation") == 2

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from commerce_pipelines.assets.common import odoo_key
 from commerce_pipelines.assets.content import PRODUCTS
 from commerce_pipelines.core.errors import PermanentError
 from commerce_pipelines.flows.content.publish import release
@@ -26,7 +27,7 @@ from commerce_sandbox.amazon.catalog import Page
 from commerce_sandbox.world import LANES
 
 AMAZON, _, SHOP = LANES
-CONTENT: tuple[str | dg.AssetKey, ...] = (PRODUCTS, "content_changes", "published_content")
+CONTENT: tuple[str | dg.AssetKey, ...] = (odoo_key(PRODUCTS, ""), "content_changes", "published_content")
 STOCK: tuple[str | dg.AssetKey, ...] = (
     dg.AssetKey(["odoo", "stock_levels"]), "listings", "inventory_targets", "published_inventory"
 )  # fmt: skip

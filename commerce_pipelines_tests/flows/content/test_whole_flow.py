@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from commerce_pipelines.assets.common import odoo_key
 from commerce_pipelines.assets.content import PRODUCTS
 from commerce_pipelines.flows.content.inputs import take_products
 from commerce_pipelines.flows.content.publish import publish, refresh, release
@@ -31,7 +32,7 @@ from commerce_sandbox.world import LANES
 
 AMAZON, EBAY, SHOP = LANES
 TITLES = {article.sku: article.title for article in CATALOGUE}
-TABLES: tuple[str | dg.AssetKey, ...] = (PRODUCTS, "content_changes", "published_content")
+TABLES: tuple[str | dg.AssetKey, ...] = (odoo_key(PRODUCTS, ""), "content_changes", "published_content")
 
 
 class Trade:
