@@ -91,13 +91,10 @@ def new_orders_sensor(channel: ChannelSettings, poller: Poller) -> dg.SensorDefi
         pending = _find_pending(connections, channel, cursor, now)
         waits = bool(pending) and working
         due = {} if waits else due_days(pending, cursor.requested, now)
-        requested = _list_requested(cursor, pending, due)
         requests, settled = _request_runs(name, due), cursor.settled if pending else now - UNSETTLED_FOR
-        waits &= poller.hinted
-        cursor = msgspec.structs.replace(
-            cursor, requested=requested, settled=settled, waits=waits, read_at=read_at,
-            rests=misses_turn(connections, poller, now),
-        )  # fmt: skip
+        waits, missed = waits and poller.hinted, misses_turn(connections, poller, now)
+        memory = {"settled": settled, "waits": waits, "read_at": read_at, "rests": missed}
+        cursor = msgspec.structs.replace(cursor, requested=_list_requested(cursor, pending, due), **memory)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(rests or _describe(landed)),
