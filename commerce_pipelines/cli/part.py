@@ -25,6 +25,7 @@ from pathlib import Path
 INTERRUPTS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 CODE_SOCKET = "COMMERCE_CODE_SOCKET"
 WAIT_SECONDS = 0.1
+PATIENCE_SECONDS = 120.0  # with the code servers of groups: one that cannot start must not hold up the other channels
 YIELDING = 5  # niceness; with much more, a busy machine would not let the part answer at all
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -44,13 +45,15 @@ def wait_for_code(
     now: Callable[[], float] = time.time,
 ) -> None:  # fmt: skip
     """Wait until each code server has listened for some seconds on its socket, of which `dev` names all in CODE_SOCKET;
-    without any, return at once.
+    without any, return at once. For the first one however long it takes; one that comes later is found later.
 
     A part imports what it needs first and waits then: one after the other, their imports would hold up the orders.
     """
-    for path in filter(None, environ.get(CODE_SOCKET, "").split(os.pathsep)):
-        while not _has_listened(path, for_seconds, now):
+    waited = 0.0
+    for number, path in enumerate(filter(None, environ.get(CODE_SOCKET, "").split(os.pathsep))):
+        while not _has_listened(path, for_seconds, now) and waited < PATIENCE_SECONDS:
             pause(WAIT_SECONDS)
+            waited += WAIT_SECONDS if number else 0.0
 
 
 def _has_listened(path: str, for_seconds: float, now: Callable[[], float]) -> bool:

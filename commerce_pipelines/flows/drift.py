@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..channels.registry import KINDS, personal_fields
+from ..core.groups import in_group
 from ..core.local_time import local_time
 from ..core.topics import Topic
 from ..domain.drift.comparison import Before, Change, Finding, compare
@@ -177,8 +178,8 @@ def find_unprofiled(connection: Connection, settings: Settings, now: datetime) -
                 channel.name,
                 f"nobody looks at the shape of the answers of {channel.name}",
                 f"Answers have come since {local_time(min(first))} that no profile has. See in Dagster's UI whether "
-                f"the schedule {SCHEDULE} is switched off, and whether runs of {channel.name}/schema_profile wait or "
-                "fail.",
+                f"the schedule {in_group(SCHEDULE, channel.group)} is switched off, and whether runs of "
+                f"{channel.name}/schema_profile wait or fail.",
             )
 
 

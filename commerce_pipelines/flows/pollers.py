@@ -19,7 +19,7 @@ import msgspec
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError, PermanentError, RateLimited
 from ..core.foreign import tellable
-from ..core.groups import by_group, in_group
+from ..core.groups import by_group, in_group, location_of
 from ..core.instruments import REAL
 from ..core.local_time import local_time
 from ..core.rhythm import Rhythm
@@ -232,7 +232,8 @@ def judge(poller: Poller, beat: Heartbeat | None, failed_ticks: int, now: dateti
     if now - beat.ticked_at > late:
         return (
             f"Its last tick was at {local_time(beat.ticked_at)}. See in Dagster's UI whether the sensor "
-            f"{poller.name} is switched off, and whether the daemon runs."
+            f"{poller.name} is switched off, whether the daemon runs, and whether the code location "
+            f"{location_of(poller.group)} is there."
         )
     since = beat.succeeded_at
     if since is not None and now - since > late:

@@ -17,7 +17,7 @@ import yaml
 
 from commerce_pipelines.cli import dev, supervisor
 from commerce_pipelines.cli.dev import parts
-from commerce_pipelines.cli.part import CODE_SOCKET, wait_for_code
+from commerce_pipelines.cli.part import CODE_SOCKET, PATIENCE_SECONDS, wait_for_code
 from commerce_pipelines.cli.supervisor import Look, Part, Supervisor, cut_log
 from commerce_pipelines.core.errors import SettingsError, TransientError
 
@@ -169,6 +169,23 @@ def test_a_part_waits_for_the_code_servers_of_all_groups(tmp_path: Path) -> None
 
         wait_for_code({CODE_SOCKET: os.pathsep.join(map(str, paths))}, pause)
     assert len(pauses) == 3
+
+
+def test_a_group_whose_code_server_does_not_come_holds_up_no_other(tmp_path: Path) -> None:
+    """The daemon finds it when it comes."""
+    paths = list(dev.list_sockets(tmp_path / "code", ("north", "south")).values())
+    pauses: list[float] = []
+    with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as last:
+        for server, path in ((first, paths[0]), (last, paths[2])):
+            server.bind(str(path))
+            server.listen()
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            assert sum(pauses) < 600
+
+        wait_for_code({CODE_SOCKET: os.pathsep.join(map(str, paths))}, pause)
+    assert sum(pauses) == pytest.approx(PATIENCE_SECONDS, abs=1)
 
 
 def test_each_group_has_a_code_server_that_all_others_find(tmp_path: Path) -> None:

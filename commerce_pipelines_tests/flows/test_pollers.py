@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,3 +134,5 @@ def test_a_poller_that_never_looked_is_missed(connections: Connections, warehous
             (beat,) = conditions.heartbeats(connection)
     assert judge(poller, beat, 5, NOON + SILENT_FOR) == ""
     assert "switched off" in judge(poller, beat, 5, NOON + SILENT_FOR + timedelta(seconds=1))
+    of_north = msgspec.structs.replace(poller, group="north")
+    assert "location commerce_pipelines_north is" in judge(of_north, beat, 5, NOON + SILENT_FOR + timedelta(seconds=1))
