@@ -14,12 +14,10 @@ import pandas as pd
 
 from ...domain.inventory.availability import STOCK_COLUMNS, Place, Sizes
 from ..tables.database import lock_number
-from ..tables.frames import read_frame, write_frame, write_rows
+from ..tables.frames import read_frame, replace_rows, write_frame, write_rows
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
-
-_FIGURES = ("target", "free", "in_pipe", "reason")  # every change of a target's row changes one of these
 
 
 def store_stock(
@@ -43,18 +41,15 @@ def store_stock(
         )
         if cursor.fetchone()[0]:  # type: ignore[index]
             return False
-        for table in (
-            "stock_warehouses",
-            "stock_levels",
-            "stock_sizes",
-        ):  # rows with 0 come from settings that named no company yet
-            cursor.execute(
-                f"DELETE FROM commerce.{table} WHERE company = %(company)s OR (company = 0) <> (%(company)s = 0)",
-                {"company": company},
-            )
+        for table in ("stock_warehouses", "stock_levels", "stock_sizes"):
+            # Rows with 0 come from settings that named no company yet.
+            cursor.execute(f"DELETE FROM commerce.{table} WHERE (company = 0) <> (%s = 0)", (company,))
+        for table in ("stock_warehouses", "stock_sizes"):
+            cursor.execute(f"DELETE FROM commerce.{table} WHERE company = %s", (company,))
     warehouses = pd.DataFrame({"code": [p.code for p in places], "name": [p.name for p in places]})
     write_frame(connection, "stock_warehouses", warehouses.assign(taken_at=taken_at, company=company))
-    write_frame(connection, "stock_levels", levels[list(STOCK_COLUMNS)].assign(taken_at=taken_at, company=company))
+    fresh = levels[list(STOCK_COLUMNS)].assign(company=company)
+    replace_rows(connection, "stock_levels", fresh, ("product_id", "warehouse"), {"company": company})
     rows = [(company, product, measure, millionths) for (product, measure), millionths in (sizes or {}).items()]
     write_rows(connection, "stock_sizes", ("company", "product_id", "measure", "millionths"), rows)
     return True
@@ -96,31 +91,25 @@ def store_targets(connection: Connection, channel: str, targets: pd.DataFrame, t
     """Replace a channel's targets, unless targets of a newer stock read are stored; returns the targets that are stored
     then.
 
-    `changed_at` stays as long as the target's figures stay. Targets of the same read that are stored already are not
-    written again. The caller holds the channel's lock.
+    `changed_at` stays as long as the target stays. What is stored already is not written again. The caller holds the
+    channel's lock.
     """
-    stored = read_frame(connection, "inventory_targets", ["key", *_FIGURES, "changed_at", "taken_at"],
-                        "channel = %s", (channel,))  # fmt: skip
-    if len(stored) and stored["taken_at"].max() > pd.Timestamp(taken_at):
-        return read_frame(connection, "inventory_targets", None, "channel = %s", (channel,))
-    before = targets[["key", *_FIGURES]].merge(stored, on="key", how="left", suffixes=("", "_before"), sort=False)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT taken_at FROM commerce.target_readings WHERE channel = %s", (channel,))
+        row = cursor.fetchone()
+        if row is not None and row[0] > taken_at:
+            return read_frame(connection, "inventory_targets", None, "channel = %s", (channel,))
+        cursor.execute(
+            "INSERT INTO commerce.target_readings VALUES (%s, %s) ON CONFLICT (channel) DO UPDATE"
+            " SET taken_at = excluded.taken_at WHERE target_readings.taken_at <> excluded.taken_at",
+            (channel, taken_at),
+        )
+    stored = read_frame(connection, "inventory_targets", ["key", "target", "changed_at"], "channel = %s", (channel,))
+    before = targets[["key", "target"]].merge(stored, on="key", how="left", suffixes=("", "_before"), sort=False)
     target, last = before["target"].astype("Int64"), before["target_before"].astype("Int64")
     same = (target == last).fillna(False) | (target.isna() & last.isna())
     changed_before = pd.to_datetime(before["changed_at"], utc=True).astype("datetime64[us, UTC]")
     since = changed_before.where(same).fillna(pd.Timestamp(taken_at).as_unit("us"))
-    kept = targets.assign(channel=channel, changed_at=since.array, taken_at=taken_at)
-    if not (len(stored) == len(targets) and _is_same(before, taken_at)):
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM commerce.inventory_targets WHERE channel = %s", (channel,))
-        write_frame(connection, "inventory_targets", kept)
+    kept = targets.assign(channel=channel, changed_at=since.array)
+    replace_rows(connection, "inventory_targets", kept, ("key",), {"channel": channel})
     return kept
-
-
-def _is_same(rows: pd.DataFrame, taken_at: datetime) -> bool:
-    """Whether targets and the stored targets beside them come from the same read and have the same figures."""
-    if not (rows["taken_at"] == pd.Timestamp(taken_at)).fillna(False).all():
-        return False
-    pairs = ((rows[name].astype("string"), rows[f"{name}_before"].astype("string")) for name in _FIGURES)
-    return all(
-        bool(((column == other) | (column.isna() & other.isna())).fillna(False).all()) for column, other in pairs
-    )

@@ -45,15 +45,54 @@ def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
     Columns that the frame lacks get their default. Values are cast to the table's types without loss: raises ValueError
     (a pyarrow error) where that is impossible, KeyError for a column that the table lacks. NUL becomes U+FFFD.
     """
+    return _write_arrow(connection, table, _cast(table, frame, _read_columns(connection, table)))
+
+
+def replace_rows(
+    connection: Connection, table: str, frame: pd.DataFrame, key: Sequence[str], scope: Mapping[str, Any]
+) -> int:
+    """Make the rows of `commerce.<table>` with these values (column: value) those of the frame, and write only what
+    differs: a row that stays costs neither a version of it nor a place in the log. Returns how many rows were deleted
+    or written.
+
+    key: the columns that tell the rows apart. Columns that the frame lacks get their default, and do not count. Values
+    as in `write_frame`. The caller keeps other writers of these rows away.
+    """
+    types = _read_columns(connection, table)
+    fresh = _cast(table, frame, types)
+    where = " AND ".join(f"{name} = %s" for name in scope)
+    stored = _read_arrow(connection, table, fresh.schema, where, list(scope.values()))
+    before, after = _list_rows(stored), _list_rows(fresh)
+    there, wanted = set(before), set(after)
+    gone = [at for at, row in enumerate(before) if row not in wanted]
+    if gone:
+        keys = stored.take(gone).select(list(key))
+        statement = sql.SQL("DELETE FROM {} WHERE {} AND ({}) IN (SELECT * FROM unnest({}))").format(
+            _quote_name(table), sql.SQL(where), sql.SQL(", ").join(map(sql.Identifier, key)),
+            sql.SQL(", ").join([sql.Placeholder()] * len(key)),
+        )  # fmt: skip
+        with connection.cursor() as cursor:
+            cursor.execute(statement, (*scope.values(), *(column.to_pylist() for column in keys.columns)))
+    new = pa.array([row not in there for row in after], pa.bool_())
+    return len(gone) + _write_arrow(connection, table, fresh.filter(new))
+
+
+def _list_rows(rows: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+
+def _cast(table: str, frame: pd.DataFrame, types: Mapping[str, pa.DataType]) -> pa.Table:
+    """The frame with the table's types. Raises KeyError for a column that the table lacks."""
     rows = _convert_to_arrow(frame)
-    types, names = _read_columns(connection, table), rows.column_names
-    _check(table, names, types)
-    if not len(rows):
-        return 0
-    arrow = rows.cast(pa.schema([(name, types[name]) for name in names]))
-    buffer = io.BytesIO()
-    csv.write_csv(arrow, buffer, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
-    _copy_in(connection, table, names, buffer.getvalue(), "", '"')
+    _check(table, rows.column_names, types)
+    return rows.cast(pa.schema([(name, types[name]) for name in rows.column_names]))
+
+
+def _write_arrow(connection: Connection, table: str, rows: pa.Table) -> int:
+    if len(rows):
+        buffer = io.BytesIO()
+        csv.write_csv(rows, buffer, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
+        _copy_in(connection, table, rows.column_names, buffer.getvalue(), "", '"')
     return len(rows)
 
 
@@ -115,15 +154,21 @@ def read_frame(
     types = _read_columns(connection, table)
     names = list(columns or types)
     _check(table, names, types)
+    schema = pa.schema([(name, types[name]) for name in names])
+    return _convert_to_frame(_read_arrow(connection, table, schema, where, params))
+
+
+def _read_arrow(
+    connection: Connection, table: str, schema: pa.Schema, where: str, params: Sequence[Any] | Mapping[str, Any]
+) -> pa.Table:  # fmt: skip
     buffer = io.BytesIO()
     with connection.cursor() as cursor:
-        query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(map(sql.Identifier, names)), _quote_name(table))
-        text = query.as_string(cursor)
+        columns = sql.SQL(", ").join(map(sql.Identifier, schema.names))
+        text = sql.SQL("SELECT {} FROM {}").format(columns, _quote_name(table)).as_string(cursor)
         if where:
             text += " WHERE " + cursor.mogrify(where, params).decode()
         cursor.copy_expert(f"COPY ({text}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)", buffer)
-    schema = pa.schema([(name, types[name]) for name in names])
-    return _convert_to_frame(_parse(buffer.getvalue(), schema))
+    return _parse(buffer.getvalue(), schema)
 
 
 def replace_days(

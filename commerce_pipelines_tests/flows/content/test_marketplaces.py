@@ -180,7 +180,7 @@ def test_a_text_is_written_with_stocks_newest_target_if_stock_may_publish_it(
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO commerce.inventory_targets (channel, key, sku, location, code, units, target, reason,"
-                " changed_at, taken_at) VALUES ('ebay_de', %s, %s, '', %s, 1, 2, '', now(), now())",
+                " changed_at) VALUES ('ebay_de', %s, %s, '', %s, 1, 2, '', now())",
                 (f"{row.item_id}:{KETTLE}", KETTLE, KETTLE),
             )
         if stopped:

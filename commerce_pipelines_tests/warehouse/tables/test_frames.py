@@ -17,7 +17,7 @@ from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Ord
 from commerce_pipelines.warehouse.landing.landing import Snapshot
 from commerce_pipelines.warehouse.orders import staged_rows
 from commerce_pipelines.warehouse.tables.database import Warehouse, storable
-from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days, write_frame, write_rows
+from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days, replace_rows, write_frame, write_rows
 
 DAY, NEXT = date(2026, 11, 20), date(2026, 11, 21)
 NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
@@ -195,3 +195,34 @@ def test_staging_is_all_or_nothing(warehouse: Warehouse) -> None:
             writer.flush()
             raise RuntimeError
     assert len(stored(warehouse, "orders")) == 1
+
+
+ROWS = st.dictionaries(
+    st.sampled_from(["a", "b", 'c"', "d\n", "ü"]),
+    st.tuples(st.none() | st.integers(-5, 5), st.sampled_from(["", "x", "NULL"]), st.none() | st.booleans()),
+)
+
+
+@given(first=ROWS, second=ROWS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_rows_are_replaced_by_writing_what_differs(warehouse: Warehouse, first: Any, second: Any) -> None:
+    def build(rows: Any) -> pd.DataFrame:
+        made = [row(key, count=count, message=text, flag=flag) for key, (count, text, flag) in rows.items()]
+        empty = frame(row()).iloc[:0]
+        return frame(*made).astype(empty.dtypes) if made else empty
+
+    with warehouse.transaction() as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM commerce.probe")
+        write_frame(connection, "probe", frame(row("elsewhere", channel="other")))
+        replace_rows(connection, "probe", build(first), ["order_id"], {"channel": "shop_de"})
+        changes = replace_rows(connection, "probe", build(second), ["order_id"], {"channel": "shop_de"})
+        left = read_frame(connection, "probe", ["order_id", "count", "message", "flag"], "channel = 'shop_de'")
+    differing = [key for key in {*first, *second} if first.get(key) != second.get(key)]
+    assert changes == sum((key in first) + (key in second) for key in differing)
+    got = {
+        key: (None if pd.isna(count) else int(count), text, None if pd.isna(flag) else bool(flag))
+        for key, count, text, flag in left.itertuples(index=False)
+    }
+    assert got == second
+    assert len(stored(warehouse, where="channel = 'other'")) == 1
