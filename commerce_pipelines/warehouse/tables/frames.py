@@ -45,7 +45,7 @@ def write_frame(connection: Connection, table: str, frame: pd.DataFrame) -> int:
     Columns that the frame lacks get their default. Values are cast to the table's types without loss: raises ValueError
     (a pyarrow error) where that is impossible, KeyError for a column that the table lacks. NUL becomes U+FFFD.
     """
-    return _write_arrow(connection, table, _cast(table, frame, _read_columns(connection, table)))
+    return _write_arrow(connection, table, _convert_to_types(table, frame, _read_columns(connection, table)))
 
 
 def replace_rows(
@@ -59,7 +59,7 @@ def replace_rows(
     as in `write_frame`. The caller keeps other writers of these rows away.
     """
     types = _read_columns(connection, table)
-    fresh = _cast(table, frame, types)
+    fresh = _convert_to_types(table, frame, types)
     where = " AND ".join(f"{name} = %s" for name in scope)
     stored = _read_arrow(connection, table, fresh.schema, where, list(scope.values()))
     before, after = _list_rows(stored), _list_rows(fresh)
@@ -81,7 +81,7 @@ def _list_rows(rows: pa.Table) -> list[tuple[Any, ...]]:
     return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
 
-def _cast(table: str, frame: pd.DataFrame, types: Mapping[str, pa.DataType]) -> pa.Table:
+def _convert_to_types(table: str, frame: pd.DataFrame, types: Mapping[str, pa.DataType]) -> pa.Table:
     """The frame with the table's types. Raises KeyError for a column that the table lacks."""
     rows = _convert_to_arrow(frame)
     _check(table, rows.column_names, types)
