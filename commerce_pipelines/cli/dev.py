@@ -83,7 +83,6 @@ class Services:
         self._environ, self._log, self._tell_people = dict(os.environ), log, tell
         self._stops_database, self._more_looks, self._extras = stops_database, looks, extras
         self._environ |= {"COMMERCE_UI_TOKEN": ui.token or "", "COMMERCE_UI_HOSTS": ",".join(ui.proxies)}
-        self._environ.setdefault("FRESHNESS_DAEMON_INTERVAL_SECONDS", "300")  # windows are hours long
         self._unlocked: dict[str, float] = {}
         self._settings_seen: float | None = None
         self._groups: tuple[str, ...] = ()
@@ -229,23 +228,13 @@ def parts(home: Path, sockets: Mapping[str, Path], host: str, port: int, extras:
     code = (*run, "dagster", "api", "grpc", "-m", "commerce_pipelines.definitions")
     logs = ("--log-format", "json") if logs_json() else ()
     served = ("-w", str(workspace), "-h", host, "-p", str(port), *logs)
+
+    def serve_code(group: str, place: Path) -> Part:
+        where = ("-a", attribute_of(group), "--socket", str(place), "--location-name", location_of(group))
+        return Part(name_code(group), (*code, *where, *logs))
+
     return [
-        *(
-            Part(
-                name_code(group),
-                (
-                    *code,
-                    "-a",
-                    attribute_of(group),
-                    "--socket",
-                    str(place),
-                    "--location-name",
-                    location_of(group),
-                    *logs,
-                ),
-            )
-            for group, place in sockets.items()
-        ),
+        *(serve_code(group, place) for group, place in sockets.items()),
         Part(DAEMON, (*run, "commerce_pipelines.cli.daemon", "run", "-w", str(workspace), *logs)),
         Part(WEBSERVER, (*run, "--yield", "commerce_pipelines.cli.webserver", *served)),
         *(Part(name, (*run, *EXTRAS[name])) for name in EXTRAS if name in extras),
