@@ -10,7 +10,8 @@ system. Odoo and the marketplaces are stand-ins in the benchmark's own process a
 kind of process, and the sessions that PostgreSQL began.
 
 `living_order_p95` is wall time from the landing of an order, which is the poll that saw it, until its sale order is
-confirmed in Odoo; the baseline is the median. `living_order_bytes` is by how much our own
+confirmed in Odoo; the baseline is the median. `living_stock_p95` is wall time from a count in Odoo until the listing of
+eBay and that of Shopify show it. `living_order_bytes` is by how much our own
 tables grew for each order. Dagster's history of runs is stated beside it: it is pruned after `privacy.history_days`.
 
     python -m bench living_system --size 1       seven minutes and the start; --size 0.2 shorter
@@ -33,6 +34,7 @@ from typing import Any
 
 import msgspec
 
+from commerce_pipelines.core.lanes import FLOW_TAG
 from commerce_sandbox.world import LANES, World
 
 from .figures import Figure
@@ -40,18 +42,20 @@ from .service import COMMANDS, Dev, list_descendants, open_world
 
 IDLE_SECONDS, LOAD_SECONDS, QUIET_SECONDS, LATEST_SECONDS = 120.0, 300.0, 20.0, 40.0
 ORDERS_A_MINUTE, COUNTS_A_MINUTE = 12, 5
+FEW_UNITS = 60  # no order takes more
 SEED = 5
 
 
 class Use(msgspec.Struct):
     """What the service has used since it began: CPU-seconds by kind of process, sessions, bytes of our own tables and
-    of Dagster's."""
+    of Dagster's, runs by flow."""
 
     at: float
     seconds: Counter[str]
     sessions: int
     ours: int
     dagsters: int
+    runs: Counter[str]
 
 
 def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
@@ -68,7 +72,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             time.sleep(IDLE_SECONDS * size)
             idle = _read_use(dev)
             tell("orders and counts")
-            confirmed = _add_load(world, LOAD_SECONDS * size)
+            confirmed, shown = _add_load(world, LOAD_SECONDS * size)
             load = _read_use(dev)
             waits = _compute_waits(confirmed)
         finally:
@@ -82,6 +86,10 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
             baseline=median(waits), target=12.0, judged="value", at="most", note=f"{len(waits)} orders",
         ),
         Figure(
+            name="living_stock_p95", value=quantiles(shown, n=20, method="inclusive")[-1], unit="s",
+            baseline=median(shown), target=10.0, judged="value", at="most", note=f"{len(shown)} listings",
+        ),
+        Figure(
             name="living_order_bytes", value=(load.ours - idle.ours) / 1e3 / max(len(waits), 1), unit="kB",
             baseline=0, target=20.0, judged="value", at="most",
             note=f"and {(load.dagsters - idle.dagsters) / 1e3 / max(len(waits), 1):.0f} kB of history, which is pruned",
@@ -93,10 +101,13 @@ def _build_cpu(name: str, before: Use, after: Use, target: float) -> Figure:
     minutes = (after.at - before.at) / 60
     parts = after.seconds - before.seconds
     parts_of_it = ", ".join(f"{kind} {seconds / minutes:.1f}" for kind, seconds in parts.most_common())
+    begun = after.runs - before.runs
+    runs = ", ".join(f"{flow} {count / minutes:.1f}" for flow, count in begun.most_common()) or "none"
     return Figure(
         name=name, value=parts.total() / minutes, unit="CPU-s a minute", baseline=0, target=target, judged="value",
         at="most",
-        note=f"{parts_of_it}; {(after.sessions - before.sessions) / minutes:.0f} sessions of PostgreSQL a minute; load "
+        note=f"{parts_of_it}; runs a minute: {runs}; "
+        f"{(after.sessions - before.sessions) / minutes:.0f} sessions of PostgreSQL a minute; load "
         f"{os.getloadavg()[0]:.1f} of {os.cpu_count()} cores",
     )  # fmt: skip
 
@@ -110,11 +121,12 @@ def _wait_until_quiet(world: World) -> None:
         time.sleep(0.5)
 
 
-def _add_load(world: World, seconds: float) -> dict[str, float]:
-    """Place orders and count products; returns when each order was confirmed (seconds since the epoch), by its number.
-    Waits for the last ones; a few of the demo's orders are odd on purpose, and are never confirmed."""
+def _add_load(world: World, seconds: float) -> tuple[dict[str, float], list[float]]:
+    """Place orders and count products; returns when each order was confirmed (seconds since the epoch), by its number,
+    and how many seconds the counts took to each listing. Waits for the last ones; a few of the demo's orders are odd on
+    purpose, and are never confirmed."""
     rng, placed, counted = random.Random(SEED), 0, 0
-    confirmed = dict.fromkeys(_list_confirmed(world), 0.0)
+    confirmed, counts = dict.fromkeys(_list_confirmed(world), 0.0), Counts(world)
     began, last = time.monotonic(), 0.0
     while (gone := time.monotonic() - began) < max(seconds, last + LATEST_SECONDS):
         if gone < seconds and gone * ORDERS_A_MINUTE / 60 >= placed:
@@ -122,26 +134,64 @@ def _add_load(world: World, seconds: float) -> dict[str, float]:
             world.channels[LANES[place]].add_new(next(world._fresh[place]), datetime.now(UTC))
             placed += 1
         if gone < seconds and gone * COUNTS_A_MINUTE / 60 >= counted:
-            _count_product(world, rng)
+            counts.count(_count_product(rng))
             counted += 1
+        counts.look()
         for number in _list_confirmed(world):
             if number not in confirmed:
                 confirmed[number], last = time.time(), gone
         time.sleep(0.05)
-    return {number: at for number, at in confirmed.items() if at}
+    return {number: at for number, at in confirmed.items() if at}, counts.seconds
 
 
-def _count_product(world: World, rng: random.Random) -> None:
-    """Somebody counts a product that is stored: the stand-in of Odoo sends its hint."""
+class Counts:
+    """The counts that the listings do not show yet. An order moves a quantity by a few units, a count by many."""
+
+    def __init__(self, world: World) -> None:
+        self._counters = {name: world.counters[name] for name in LANES[1:]}
+        self._waiting: dict[tuple[str, str], tuple[float, int]] = {}
+        self.seconds: list[float] = []
+
+    def _read(self) -> dict[tuple[str, str], int]:
+        return {
+            (name, offer.sku): offer.quantity
+            for name, counter in self._counters.items()
+            for offer in counter.list_offers()
+            if offer.quantity is not None
+        }
+
+    def count(self, sku: str) -> None:
+        """This article was counted a moment ago."""
+        now = time.monotonic()
+        for key, quantity in self._read().items():
+            if key[1] == sku:
+                self._waiting.setdefault(key, (now, quantity))
+
+    def look(self) -> None:
+        shown = self._read() if self._waiting else {}
+        for key, (since, before) in list(self._waiting.items()):
+            if abs(shown[key] - before) > FEW_UNITS:
+                self.seconds.append(time.monotonic() - since)
+                del self._waiting[key]
+
+
+def _count_product(rng: random.Random) -> str:
+    """Somebody counts a product that is stored, and finds far more or less than before: the stand-in of Odoo sends its
+    hint. Returns the product's SKU."""
     connections = _open_connections()
     (place,) = connections.odoo.call(
         "stock.warehouse", "search_read", domain=[["code", "=", "WH"]], fields=["lot_stock_id"], load=None
     )
-    products = connections.odoo.call("product.product", "search", domain=[["is_storable", "=", True]])
+    products = connections.odoo.call(
+        "product.product", "search_read", domain=[["is_storable", "=", True]],
+        fields=["default_code", "qty_available"], order="id",
+    )  # fmt: skip
+    product = rng.choice(products)
     connections.odoo.call("stock.quant", "create", context={"inventory_mode": True}, vals_list=[{
-        "product_id": rng.choice(products), "location_id": place["lot_stock_id"],
-        "inventory_quantity_auto_apply": rng.randrange(200, 900),
+        "product_id": product["id"], "location_id": place["lot_stock_id"],
+        "inventory_quantity_auto_apply": rng.randrange(200, 400) + 500 * (product["qty_available"] < 450),
     }])  # fmt: skip
+    return str(product["default_code"])
 
 
 def _compute_waits(confirmed: dict[str, float]) -> list[float]:
@@ -198,4 +248,6 @@ def _read_use(dev: Dev) -> Use:
             " WHERE relkind = 'r' AND nspname IN ('commerce', 'public')) tables"
         )
         ours, dagsters = cursor.fetchone()
-    return Use(time.monotonic(), seconds, int(sessions), int(ours), int(dagsters))
+        cursor.execute("SELECT value, count(*) FROM run_tags WHERE key = %s GROUP BY value", (FLOW_TAG,))
+        flows = Counter({str(flow): int(count) for flow, count in cursor.fetchall()})
+    return Use(time.monotonic(), seconds, int(sessions), int(ours), int(dagsters), flows)
