@@ -7,8 +7,9 @@ look sees the change; a hint that comes during a look causes another look.
 What belongs here: ticks, run requests, schedules. What does not: what is read and compared (flows/).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import msgspec
@@ -17,6 +18,7 @@ from ..assets.common import ASKED_AGAIN, odoo_key
 from ..assets.inventory import INVENTORY_TAG, SINCE_TAG, STOCK, WHOLE_TAG
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
+from ..core.errors import CommerceError
 from ..core.groups import by_group, in_group
 from ..core.lanes import run_tags
 from ..core.topics import Topic
@@ -26,6 +28,9 @@ from ..resources.connections import Connections
 from ..settings.file import Settings
 from .busy import busy
 from .ticks import label
+
+if TYPE_CHECKING:
+    from ..flows.inventory.pulse import Look
 
 # A group whose last look is longer ago may have been left by its channels and joined again.
 LASTING_SECONDS, LASTING_POLLS = 300, 5
@@ -68,11 +73,11 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
 def stock_changes_sensor(
     channels: Sequence[ChannelSettings], poller: Poller, *, hinted: bool = False
 ) -> dg.SensorDefinition:
-    """Take the pulse of what each channel may offer; where it changed, request a run for that channel.
+    """Take the pulse of what each channel may offer; where it changed, and a listing of the channel has to show another
+    figure, request a run for that channel.
 
-    The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. The sensor decides nothing:
-    what is pushed comes from a read after it, which
-    serves the runs of all channels that were requested together. hinted: Odoo may hint at changes.
+    The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. What was read serves the runs
+    that were requested together. hinted: Odoo may hint at changes.
     """
     often = f"every {poller.seconds} s" + (" and when Odoo hints at a change" if hinted else "")
 
@@ -81,7 +86,7 @@ def stock_changes_sensor(
         target=select(*{key for channel in channels for key in lane(channel.name, channel.group)}),
         minimum_interval_seconds=min(poller.seconds, HINTED_TICK_SECONDS) if hinted else poller.seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Reads Odoo's stock {often}, and requests a run for each channel whose offer it changes.",
+        description=f"Reads Odoo's stock {often}, and requests a run for each channel that has to show another figure.",
         **label("inventory", poller),
     )
     @in_our_words
@@ -89,7 +94,7 @@ def stock_changes_sensor(
         context: dg.SensorEvaluationContext, connections: dg.ResourceParam[Connections]
     ) -> dg.SensorResult | dg.SkipReason:
         # Imported before the clock starts, so that the import does not count as Odoo's time.
-        from ..flows.inventory.pulse import pulses
+        from ..flows.inventory.pulse import look
 
         now = connections.instruments.now()
         cursor = _read_memory(context.cursor, poller, [channel.name for channel in channels], now)
@@ -103,14 +108,14 @@ def stock_changes_sensor(
             return dg.SkipReason(rests)
         looked_at, started = read_clock(connections), connections.instruments.clock()
         with looking(connections, poller):
-            pulse_by_channel = pulses(connections, [channel.name for channel in channels])
+            seen = look(connections, [channel.name for channel in channels])
         took = round(connections.instruments.clock() - started, 3)
-        kept, requests, waiting = _request_runs(context, connections, pulse_by_channel, cursor, looked_at, poller.group)
+        kept, requests, waiting = _request_runs(context, connections, seen, cursor, looked_at, poller.group)
         why = f"{', '.join(waiting)}: a run is working or waits for a person."
         working = any(not held_back for held_back in waiting.values())
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else dg.SkipReason(why if waiting else "The stock is unchanged."),
+            skip_reason=None if requests else dg.SkipReason(why if waiting else "Every listing shows what it shall."),
             cursor=msgspec.json.encode(Cursor(kept, took, now, hint, working)).decode(),
         )
 
@@ -120,7 +125,7 @@ def stock_changes_sensor(
 def _request_runs(
     context: dg.SensorEvaluationContext,
     connections: Connections,
-    pulse_by_channel: Mapping[str, str],
+    seen: "Look",
     cursor: Cursor,
     looked_at: datetime,
     group: str,
@@ -129,8 +134,8 @@ def _request_runs(
     them back, otherwise a run is working)."""
     from ..flows.inventory.pulse import held_back
 
-    kept, waiting, requests = dict(cursor.pulses), dict[str, bool](), []
-    for name, pulse in pulse_by_channel.items():
+    kept, waiting, due = dict(cursor.pulses), dict[str, bool](), dict[str, dg.RunRequest]()
+    for name, pulse in seen.pulses.items():
         if kept.get(name) == pulse:
             continue
         held = held_back(connections, name)
@@ -138,10 +143,12 @@ def _request_runs(
             waiting[name] = held
             continue
         kept[name] = pulse
-        run_key = f"{name}@{pulse}@{looked_at.isoformat()}"
-        tags = _build_tags(name) | ASKED_AGAIN | {SINCE_TAG: looked_at.isoformat()}
-        requests.append(dg.RunRequest(run_key=run_key, asset_selection=lane(name, group), tags=tags))
-    return kept, requests, waiting
+        if seen.may_push(connections, name):
+            run_key = f"{name}@{pulse}@{looked_at.isoformat()}"
+            tags = _build_tags(name) | ASKED_AGAIN | {SINCE_TAG: looked_at.isoformat()}
+            due[name] = dg.RunRequest(run_key=run_key, asset_selection=lane(name, group), tags=tags)
+    seen.keep(connections, due)
+    return kept, list(due.values()), waiting
 
 
 def _build_tags(name: str) -> dict[str, str]:
@@ -185,8 +192,20 @@ def read_cursor(text: str | None) -> Cursor:
     return Cursor()
 
 
+def _is_in_step(context: dg.ScheduleEvaluationContext, connections: Connections, name: str) -> bool:
+    """Whether a run would find nothing to do. What cannot be known now is the run's to find out, and to report."""
+    from ..flows.inventory.pulse import held_back, is_in_step
+
+    try:
+        return not held_back(connections, name) and is_in_step(connections, name)
+    except CommerceError as error:
+        context.log.warning("Whether %s is in step is not known: %s", name, error)
+        return False
+
+
 def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]:
-    """Every few minutes what differs by then, with or without the sensor; at night everything, listings included."""
+    """Every few minutes what differs by then, with or without the sensor, and every hour in any case; at night
+    everything, listings included."""
     name = channel.name
 
     @dg.schedule(
@@ -194,13 +213,18 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
         target=select(*lane(name, channel.group)),
         cron_schedule="*/10 * * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Tells {name} what still differs: failed pushes, releases, changes that the sensor missed.",
+        description=f"Tells {name} what still differs: failed pushes, releases, changes that the sensor missed. Once "
+        "an hour in any case.",
         tags={"flow": "inventory"},
     )
     @in_our_words
-    def frequent(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def frequent(
+        context: dg.ScheduleEvaluationContext, connections: dg.ResourceParam[Connections]
+    ) -> dg.RunRequest | dg.SkipReason:
         if busy(context.instance, name, Topic.INVENTORY):
             return dg.SkipReason(f"A run of {name} is working.")
+        if context.scheduled_execution_time.minute and _is_in_step(context, connections, name):
+            return dg.SkipReason(f"Every listing of {name} shows what it shall show.")
         return dg.RunRequest(tags=_build_tags(name) | ASKED_AGAIN)
 
     @dg.schedule(

@@ -13,6 +13,7 @@ import pytest
 from commerce_pipelines.assets.common import odoo_key
 from commerce_pipelines.assets.inventory import SINCE_TAG, STOCK, checks
 from commerce_pipelines.definitions import build_defs
+from commerce_pipelines.domain.inventory.listings import PushOutcome
 from commerce_pipelines.domain.inventory.push_plan import Standing
 from commerce_pipelines.flows.inventory.inputs import read_listings
 from commerce_pipelines.sensors.inventory import lane, read_cursor
@@ -20,14 +21,15 @@ from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold
 
 CAREFUL = "share: 95, breaker: {from_listings: 2, changed_percent: 100}"
+CAPPED = f"{CAREFUL}, cap: 5"
 PUBLISHED = dg.AssetKey([NAME, "published_inventory"])
 
 
 class World:
-    def __init__(self, warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
+    def __init__(self, warehouse: Warehouse, instance: dg.DagsterInstance, inventory: str = CAREFUL) -> None:
         self.odoo = Odoo({("A", "WH"): [50, 12], ("B", "WH"): [7, 0], ("LONELY", "WH"): [3, 0]})
         self.shop = Shop({"A": 0, "B": 7, "GONE": 3})
-        self.connections = connections(warehouse, self.odoo, self.shop, CAREFUL)
+        self.connections = connections(warehouse, self.odoo, self.shop, inventory)
         self.instance = instance
         self.defs = build_defs(self.connections.settings, self.connections)
 
@@ -50,11 +52,26 @@ class World:
         sensor = self.defs.resolve_sensor_def("odoo_stock_changes")
         return sensor.evaluate_tick(context)  # type: ignore[return-value]
 
+    def is_requested(self, minute: int) -> bool:
+        """Whether the frequent schedule requests a run at that minute."""
+        schedule = self.defs.resolve_schedule_def(f"{NAME}_inventory")
+        at, resources = datetime(2026, 7, 1, 8, minute, tzinfo=UTC), {"connections": self.connections}
+        with (
+            dg.instance_for_test() as instance,  # a schedule needs one that it can reopen
+            dg.build_schedule_context(instance, scheduled_execution_time=at, resources=resources) as context,
+        ):
+            return bool(schedule.evaluate_tick(context).run_requests)
+
 
 @pytest.fixture
-def world(warehouse: Warehouse) -> Iterator[World]:
+def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as instance:
-        yield World(warehouse, instance)
+        yield instance
+
+
+@pytest.fixture
+def world(warehouse: Warehouse, instance: dg.DagsterInstance) -> World:
+    return World(warehouse, instance)
 
 
 def later(cursor: str | None) -> str:
@@ -126,20 +143,19 @@ def test_the_sensor_asks_for_a_run_when_the_offer_changes_and_only_then(world: W
     assert len(world.tick(later(second.cursor)).run_requests or ()) == 1
 
 
-def test_runs_that_were_requested_together_share_one_reading_of_odoo(world: World, warehouse: Warehouse) -> None:
-    """Each run used to read all stock anew, for the change that another one had just read."""
+def test_runs_use_what_the_sensor_read_that_requested_them(world: World, warehouse: Warehouse) -> None:
+    """Each run used to read all stock anew, for the change that the sensor had just read."""
     (request,) = world.tick().run_requests or ()
-    world.odoo.stock["A", "WH"][0] = 80
-    assert world.run(lane(NAME), tags=request.tags).success  # reads Odoo, because the stored stock is older
-    assert world.shop.shown["A"] == 64  # 95 % of 68 free
-    world.odoo.stock["A", "WH"][0] = 40
     reads = world.odoo.stock_reads
+    world.odoo.stock["A", "WH"][0] = 80
+    assert world.run(lane(NAME), tags=request.tags).success
+    assert world.shop.shown["A"] == 36  # 95 % of 38 free
     assert world.run(lane(NAME), tags=request.tags).success
     assert world.odoo.stock_reads == reads
 
     (request,) = world.tick().run_requests or ()  # a change after that reading is another request
     assert world.run(lane(NAME), tags=request.tags).success
-    assert world.shop.shown["A"] == 26
+    assert world.shop.shown["A"] == 64
 
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE commerce.stock_warehouses SET taken_at = taken_at - interval '40 s'")
@@ -147,6 +163,47 @@ def test_runs_that_were_requested_together_share_one_reading_of_odoo(world: Worl
     old = {**request.tags, SINCE_TAG: "2025-01-01T00:00:00+00:00"}
     assert world.run(lane(NAME), tags=old).success  # of a request that waited long: too old to be shared
     assert world.shop.shown["A"] == 19
+
+
+def test_no_run_for_a_change_that_no_listing_shows(warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
+    """What lies beyond the cap, or is offered elsewhere only, changes no listing here. Units that the channel sold
+    itself are told again: its own count of them is gone."""
+    world = World(warehouse, instance, CAPPED)
+    assert world.run(lane(NAME, listings=True)).success
+    cursor = world.tick().cursor
+    for code in ("A", "LONELY"):
+        world.odoo.stock[code, "WH"][0] += 7
+        tick = world.tick(later(cursor))
+        assert not tick.run_requests
+        assert tick.cursor != cursor  # looked at, and not looked at again
+        cursor = tick.cursor
+    assert world.shop.shown["A"] == 5
+    sold(warehouse, "1", "A", 2)
+    world.shop.shown["A"] = 3
+    tick = world.tick(later(cursor))
+    (request,) = tick.run_requests or ()
+    assert world.run(lane(NAME), tags=request.tags).success
+    assert world.shop.shown["A"] == 5
+
+
+def test_the_schedule_asks_for_a_run_where_a_listing_is_not_in_step_and_every_hour(world: World) -> None:
+    assert world.is_requested(minute=10), "before the first run nothing is known"
+    assert world.run(lane(NAME, listings=True)).success
+    assert not world.is_requested(minute=10)
+    assert world.is_requested(minute=0)
+    world.odoo.stock["A", "WH"][0] = 90
+    world.shop.fail = lambda push: PushOutcome(key=push.listing.key, status="refused")
+    world.run(lane(NAME))
+    assert world.is_requested(minute=10), "a listing that was refused is looked at again"
+    world.shop.fail = lambda push: None
+
+
+def test_the_schedule_leaves_it_to_the_run_to_tell_what_is_wrong(world: World, warehouse: Warehouse) -> None:
+    assert world.run(lane(NAME, listings=True)).success
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.stock_warehouses SET taken_at = taken_at - interval '10 min'")
+    world.odoo.down = True
+    assert world.is_requested(minute=10)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-01T00:00:00"])

@@ -16,7 +16,7 @@ from commerce_pipelines.domain.vat.decision import VatPolicy
 from commerce_pipelines.flows.identity import agree, may_write_odoo
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.inventory.inputs import stored_stock, take_all, take_stock
-from commerce_pipelines.flows.inventory.pulse import pulses
+from commerce_pipelines.flows.inventory.pulse import look
 from commerce_pipelines.flows.orders.plan import plan
 from commerce_pipelines.odoo.readiness import offers
 from commerce_pipelines.odoo.rpc.client import Client, OdooClient
@@ -178,7 +178,7 @@ def test_one_company_without_any_stock_holds_up_nobody_else_s(odoo: Server, seco
     connections = connect.of(of_two(odoo, company=name)).connections
     snapshots, (problem,) = take_all(connections)
     assert (len(snapshots), name in problem) == (1, True)
-    assert set(pulses(connections, [NAME, OTHER])) == {NAME}
+    assert set(look(connections, [NAME, OTHER]).pulses) == {NAME}
     with pytest.raises(ProtocolError, match=name):
         take_stock(connections, OTHER)
 

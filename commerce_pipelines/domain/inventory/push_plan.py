@@ -130,6 +130,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def pushes(self) -> pd.DataFrame:
         return self.table[self.table["action"] == "push"]
 
+    @property
+    def is_in_step(self) -> bool:
+        """Whether each linked listing certainly shows its target."""
+        return bool(self.table["action"].isin(["same", "skip"]).all())
+
     def lowering(self, keys: Collection[str]) -> Plan:
         """The part of this plan that may still be sent in the same run to listings that showed another quantity than we
         expected: every push that does not raise the quantity. The breaker has already let the run pass.

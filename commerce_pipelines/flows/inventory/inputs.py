@@ -61,8 +61,7 @@ def take_stock(connections: Connections, name: str = "", *, whole: bool = False,
     Raises ProtocolError for an empty read, and keeps the stored stock then.
     """
     from ...odoo.inventory.stock import Catalogue, read_stock
-    from ...warehouse.inventory.kept_levels import keep_levels
-    from ...warehouse.inventory.stock import load_stock, store_stock
+    from ...warehouse.inventory.stock import load_stock
     from ...warehouse.tables import database
 
     categories = any(
@@ -78,13 +77,21 @@ def take_stock(connections: Connections, name: str = "", *, whole: bool = False,
         catalogue = Catalogue(dict(zip(own["product_id"].tolist(), own["code"].tolist(), strict=True)), before)
     goods = {some for channel in connections.settings.channels for some in measured(channel)}
     stock: Stock = read_stock(connections.odoo_of(name), catalogue, categories, goods)
-    stored = False
-    if store:
-        with connections.warehouse.transaction() as connection:
-            stored = store_stock(connection, stock.levels, stock.places, taken_at, stock.sizes, company)
-            if stored:
-                keep_levels(connection, company, taken_at, connections.settings.stock_kept_for)
-    return Snapshot(stock.levels, list(stock.places), taken_at, stock.read, stored, stock.sizes, company)
+    snapshot = Snapshot(stock.levels, list(stock.places), taken_at, stock.read, False, stock.sizes, company)
+    return keep_stock(connections, snapshot) if store else snapshot
+
+
+def keep_stock(connections: Connections, snapshot: Snapshot) -> Snapshot:
+    """Store a read, unless a newer one is stored; returns it with what became of it."""
+    from ...warehouse.inventory.kept_levels import keep_levels
+    from ...warehouse.inventory.stock import store_stock
+
+    company, taken_at = snapshot.company, snapshot.taken_at
+    with connections.warehouse.transaction() as connection:
+        stored = store_stock(connection, snapshot.levels, snapshot.places, taken_at, snapshot.sizes, company)
+        if stored:
+            keep_levels(connection, company, taken_at, connections.settings.stock_kept_for)
+    return msgspec.structs.replace(snapshot, stored=stored)
 
 
 def take_all(

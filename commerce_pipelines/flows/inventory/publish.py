@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...core.errors import PermanentError
+from ...core.errors import CommerceError, PermanentError
 from ...domain.outbox.effects import Kind, Status
 from ...resources.connections import Connections
 from ..identity import may_publish
@@ -88,17 +88,37 @@ def _store_targets(connections: Connections, name: str, offer: Offer, company: i
 def compare(connections: Connections, name: str) -> Plan:
     """What a run would push now: stock is read anew; listings are those of the last reading, or are read now if they
     never were. Writes nothing to Odoo or to the channel."""
-    from ...domain.inventory import availability, push_plan
-    from ...warehouse.inventory.rows import read_belief
-
     stock = take_stock(connections, name, store=False)
     offer = read_offer(connections, name, stock)
     if not len(offer.listings):
         read_listings(connections, name)
         offer = read_offer(connections, name, stock)
+    return _plan_stored(connections, name, offer)
+
+
+def _plan_stored(connections: Connections, name: str, offer: Offer) -> Plan:
+    from ...domain.inventory import availability, push_plan
+    from ...warehouse.inventory.rows import read_belief
+
+    targets = availability.targets(offer)
     with connections.warehouse.transaction() as connection:
-        belief = read_belief(connection, name)
-    return push_plan.plan(offer, availability.targets(offer), belief)
+        return push_plan.plan(offer, targets, read_belief(connection, name))
+
+
+def foresee(connections: Connections, name: str, stock: Snapshot) -> Plan | None:
+    """What a run would find with this stock, from what is stored of the channel: asks nobody and writes nothing. None
+    where only the run can tell: before the first reading of the listings, after listings were made, and where something
+    is wrong that the run reports."""
+    from ...warehouse.inventory.listings import has_made_listings
+
+    with connections.warehouse.transaction() as connection:
+        if has_made_listings(connection, name):
+            return None
+    try:
+        offer = read_offer(connections, name, stock)
+        return _plan_stored(connections, name, offer) if len(offer.listings) else None
+    except CommerceError:
+        return None
 
 
 def _read_made_listings(connections: Connections, name: str, run_id: str) -> None:

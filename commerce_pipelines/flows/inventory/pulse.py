@@ -1,7 +1,8 @@
-"""Whether a channel has to be told about changed stock. The logic of the stock sensor.
+"""Whether a channel has to be told about changed stock. The logic of the stock sensor and of the frequent schedule.
 
-What belongs here: one look at Odoo and a digest per channel. What does not: Dagster's run requests
-(sensors/inventory.py), deciding anything (publish.py). Importing it takes seconds, because it loads pandas.
+What belongs here: one look at Odoo, a digest per channel, whether a run would have something to do. What does not:
+Dagster's run requests (sensors/inventory.py), deciding anything (publish.py). Importing it takes seconds, because it
+loads pandas.
 """
 
 from __future__ import annotations
@@ -10,24 +11,46 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
+import msgspec
+
 from ...core.errors import CommerceError, PermanentError
 from ...domain.inventory.availability import Ordered, feeds, units_by_product
 from ...domain.outbox.effects import Kind
 from ...resources.connections import Connections
 from ...warehouse.inventory import listings
 from ...warehouse.outbox import holds
-from .inputs import Snapshot, read_pipes, take_stock
+from .inputs import Snapshot, keep_stock, read_pipes, recent_stock, take_stock
+from .publish import foresee
 
 
-def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
-    """A digest for each channel that changes if, and only if, one of its targets may change. Writes nothing.
+class Look(msgspec.Struct, frozen=True):
+    """A look at Odoo's stock. pulses: of each channel, a digest that changes if, and only if, one of its targets may
+    change. stock: what was read, by channel; a channel without it is told of by its own run."""
+
+    pulses: dict[str, str] = {}
+    stock: dict[str, Snapshot] = {}
+
+    def may_push(self, connections: Connections, name: str) -> bool:
+        """Whether a run of the channel would push something, or has something to report: what changed may be offered
+        elsewhere only, or lie beyond the cap of each listing."""
+        plan = foresee(connections, name, self.stock[name]) if name in self.stock else None
+        return plan is None or len(plan.pushes()) > 0
+
+    def keep(self, connections: Connections, names: Iterable[str]) -> None:
+        """Store what was read for these channels, so that their runs need not read it again."""
+        for snapshot in {self.stock[name].company: self.stock[name] for name in names if name in self.stock}.values():
+            keep_stock(connections, snapshot)
+
+
+def look(connections: Connections, names: Sequence[str]) -> Look:
+    """Reads Odoo's stock once for each company. Writes nothing.
 
     A channel whose settings do not fit Odoo gets a digest of that fact: its own run reports it, and the other channels
     go on. A channel whose company's stock cannot be read is left out; if no company's stock can be read, the error is
     raised.
     """
     stock: dict[int, tuple[Snapshot, Ordered]] = {}
-    result: dict[str, str] = {}
+    result = Look()
     failed: CommerceError | None = None
     for name in names:
         try:
@@ -42,12 +65,19 @@ def pulses(connections: Connections, names: Sequence[str]) -> dict[str, str]:
         try:
             warehouses = _list_warehouses(connections, name, snapshot)
         except PermanentError as error:
-            result[name] = f"refused {_compute_digest(str(error))}"
+            result.pulses[name] = f"refused {_compute_digest(str(error))}"
         else:
-            result[name] = pulse(snapshot, ordered, warehouses)
-    if failed and not result:
+            result.pulses[name], result.stock[name] = pulse(snapshot, ordered, warehouses), snapshot
+    if failed and not result.pulses:
         raise failed
     return result
+
+
+def is_in_step(connections: Connections, name: str) -> bool:
+    """Whether a run of the channel would find nothing to do: nothing to push, nothing that was refused or is under way.
+    The stock is the stored one, or is read if that is older than five minutes. Raises what reading Odoo raises."""
+    plan = foresee(connections, name, recent_stock(connections, name))
+    return plan is not None and plan.is_in_step
 
 
 def _list_warehouses(connections: Connections, name: str, snapshot: Snapshot) -> set[str]:

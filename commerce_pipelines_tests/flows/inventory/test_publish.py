@@ -12,7 +12,7 @@ from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutc
 from commerce_pipelines.flows.identity import agree, identify
 from commerce_pipelines.flows.inventory.inputs import read_listings, recent_stock, take_stock
 from commerce_pipelines.flows.inventory.publish import Published, compare, publish, refresh_targets, release
-from commerce_pipelines.flows.inventory.pulse import pulse, pulses
+from commerce_pipelines.flows.inventory.pulse import look, pulse
 from commerce_pipelines.flows.inventory.quantities import Stopped
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse.exceptions import OpenException, open_exceptions
@@ -380,13 +380,14 @@ def test_settings_that_fit_no_warehouse_stop_no_other_channels_pulse(
     warehouse: Warehouse, odoo: Odoo, shop: Shop
 ) -> None:
     world = connections(warehouse, odoo, shop, inventory="locations: {'': [NOWHERE]}")
-    refused = pulses(world, [NAME])
-    assert refused[NAME].startswith("refused ")
-    assert pulses(world, [NAME]) == refused  # asked for once: its run tells what is wrong
+    refused = look(world, [NAME])
+    assert refused.pulses[NAME].startswith("refused ")
+    assert look(world, [NAME]).pulses == refused.pulses  # asked for once: its run tells what is wrong
+    assert refused.may_push(world, NAME)
 
 
 def test_a_channel_whose_listings_were_never_read_has_the_locations_of_its_settings(
     warehouse: Warehouse, odoo: Odoo, shop: Shop
 ) -> None:
     world = connections(warehouse, odoo, shop, inventory="locations: {gid-1: [WH]}")
-    assert not pulses(world, [NAME])[NAME].startswith("refused")
+    assert not look(world, [NAME]).pulses[NAME].startswith("refused")
