@@ -149,7 +149,7 @@ class World:
 
     def __init__(self, warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
         self.odoo, self.instance, self.warehouse = Odoo({("A", "WH"): [50, 0]}), instance, warehouse
-        self.shops = {name: Shop({"A": 50}) for name in ("shop_de", "shop_at")}
+        self.shops = {name: Shop({"A": 40}) for name in ("shop_de", "shop_at")}
         for name, shop in self.shops.items():
             shop.name = name
         self.cursors: dict[str, str | None] = {}

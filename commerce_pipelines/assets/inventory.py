@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..domain.inventory.push_plan import Standing
+    from ..flows.inventory.inputs import Snapshot
     from ..flows.inventory.publish import Published
 
 FLOW = "inventory"
 STOCK = "stock_levels"
 INVENTORY_TAG = "commerce/inventory"  # the channel that a sensor or schedule requested the run for
 WHOLE_TAG = "commerce/whole"  # read everything anew, not only changes
-SINCE_TAG = "commerce/stock_since"  # when the change was seen: a stock read later need not be read again
+SINCE_TAG = "commerce/stock_since"  # when the run was requested: a stock read later need not be read again
 ROWS_SHOWN = 50  # rows and names in metadata
 
 STEPS = ("0", "1–5", "6–20", "21–100", "over 100")
@@ -59,15 +60,14 @@ def stock_levels_asset(owner: str, group: str = "") -> dg.AssetsDefinition:
         kinds={"odoo", "postgres"},
         retry_policy=RETRY,
         description="What lies in each of Odoo's warehouses: on hand, reserved, promised, free and incoming, of every "
-        "product with an internal reference; kits by their components. One snapshot; an empty answer is a failure.",
+        "product with an internal reference; kits by their components. One snapshot; an empty answer is a failure. "
+        "Read by the sensor, too, where it finds a change.",
         **labels("odoo", owner, FLOW, "extract", OFTEN),
     )
     @in_our_words
     def stock_levels(
         context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
     ) -> dg.MaterializeResult:
-        import pandas as pd
-
         from ..flows.inventory.inputs import take_all
 
         started = connections.instruments.clock()
@@ -77,27 +77,32 @@ def stock_levels_asset(owner: str, group: str = "") -> dg.AssetsDefinition:
             snapshots, problems = take_all(connections, whole=whole, since=since)
         for problem in problems:
             context.log.warning(problem)
-        levels = pd.concat([snapshot.levels for snapshot in snapshots], ignore_index=True)
-        free = levels.groupby("warehouse")["free"].sum().items()
-        free_units = {str(code) or "nowhere": int(units) for code, units in free}
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(levels),
-                "dagster/uri": "postgresql:///commerce.stock_levels",
-                "products with stock": sum(snapshot.read for snapshot in snapshots),
-                "companies": len(snapshots),
-                "not read": " ".join(problems) or "none",
-                "warehouses": ", ".join(place.code for snapshot in snapshots for place in snapshot.places),
-                "below zero in Odoo": int(levels["negative"].sum()),
-                "unreadable": int((levels["kind"] == "unread").sum()),
-                "a newer one was there": not all(snapshot.stored for snapshot in snapshots),
-                "read at": dg.MetadataValue.timestamp(min(snapshot.taken_at for snapshot in snapshots)),
-                "seconds": round(connections.instruments.clock() - started, 2),
-                "free units": dg.MetadataValue.md(bars(free_units, "free units by warehouse")),
-            }
-        )
+        figures = describe_stock(snapshots)
+        seconds = round(connections.instruments.clock() - started, 2)
+        return dg.MaterializeResult(metadata={**figures, "not read": " ".join(problems) or "none", "seconds": seconds})
 
     return stock_levels
+
+
+def describe_stock(snapshots: "Sequence[Snapshot]") -> dict[str, Any]:
+    """What is said of reading Odoo's stock, of each company once."""
+    import pandas as pd
+
+    levels = pd.concat([snapshot.levels for snapshot in snapshots], ignore_index=True)
+    free = levels.groupby("warehouse")["free"].sum().items()
+    free_units = {str(code) or "nowhere": int(units) for code, units in free}
+    return {
+        "dagster/row_count": len(levels),
+        "dagster/uri": "postgresql:///commerce.stock_levels",
+        "products with stock": sum(snapshot.read for snapshot in snapshots),
+        "companies": len(snapshots),
+        "warehouses": ", ".join(place.code for snapshot in snapshots for place in snapshot.places),
+        "below zero in Odoo": int(levels["negative"].sum()),
+        "unreadable": int((levels["kind"] == "unread").sum()),
+        "a newer one was there": not all(snapshot.stored for snapshot in snapshots),
+        "read at": dg.MetadataValue.timestamp(min(snapshot.taken_at for snapshot in snapshots)),
+        "free units": dg.MetadataValue.md(bars(free_units, "free units by warehouse")),
+    }
 
 
 def _read_moment(text: str | None) -> datetime | None:

@@ -7,7 +7,7 @@ look sees the change; a hint that comes during a look causes another look.
 What belongs here: ticks, run requests, schedules. What does not: what is read and compared (flows/).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import dagster as dg
 import msgspec
 
 from ..assets.common import ASKED_AGAIN, odoo_key
-from ..assets.inventory import INVENTORY_TAG, SINCE_TAG, STOCK, WHOLE_TAG
+from ..assets.inventory import INVENTORY_TAG, SINCE_TAG, STOCK, WHOLE_TAG, describe_stock
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
 from ..core.errors import CommerceError
@@ -30,6 +30,7 @@ from .busy import busy
 from .ticks import label
 
 if TYPE_CHECKING:
+    from ..flows.inventory.inputs import Snapshot
     from ..flows.inventory.pulse import Look
 
 # A group whose last look is longer ago may have been left by its channels and joined again.
@@ -41,7 +42,7 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """The sensor's memory. pulses: what each channel's last requested run was for. seconds, at: the last look at Odoo.
     hint: the last hint before that look. again: the look found a change of a channel whose run was still at work.
 
-    Losing it costs one run per channel.
+    Losing it costs one run for each channel that is not in step.
     """
 
     pulses: dict[str, str] = {}
@@ -51,9 +52,10 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     again: bool = False
 
 
-def lane(name: str, group: str = "", *, listings: bool = False) -> list[dg.AssetKey]:
+def lane(name: str, group: str = "", *, listings: bool = False, stock: bool = True) -> list[dg.AssetKey]:
+    """The lane's assets. stock: with reading Odoo, which the sensor has done for the runs that it requests."""
     tables = (*(("listings",) if listings else ()), "inventory_targets", "published_inventory")
-    return [odoo_key(STOCK, group), *(dg.AssetKey([name, table]) for table in tables)]
+    return [*([odoo_key(STOCK, group)] if stock else []), *(dg.AssetKey([name, table]) for table in tables)]
 
 
 def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.SensorDefinition]:
@@ -76,8 +78,8 @@ def stock_changes_sensor(
     """Take the pulse of what each channel may offer; where it changed, and a listing of the channel has to show another
     figure, request a run for that channel.
 
-    The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. What was read serves the runs
-    that were requested together. hinted: Odoo may hint at changes.
+    The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. What was read is stored for
+    the runs, which read Odoo themselves only where they began late. hinted: Odoo may hint at changes.
     """
     often = f"every {poller.seconds} s" + (" and when Odoo hints at a change" if hinted else "")
 
@@ -106,20 +108,31 @@ def stock_changes_sensor(
             return dg.SkipReason("Odoo has hinted at nothing since the last look.")
         if rests := why_resting(connections, poller, now):
             return dg.SkipReason(rests)
-        looked_at, started = read_clock(connections), connections.instruments.clock()
+        started = connections.instruments.clock()
         with looking(connections, poller):
             seen = look(connections, [channel.name for channel in channels])
         took = round(connections.instruments.clock() - started, 3)
-        kept, requests, waiting = _request_runs(context, connections, seen, cursor, looked_at, poller.group)
-        why = f"{', '.join(waiting)}: a run is working or waits for a person."
-        working = any(not held_back for held_back in waiting.values())
+        kept, requests, waiting = _request_runs(context, connections, seen, cursor, now)
+        read = seen.keep(connections, requests)
         return dg.SensorResult(
-            run_requests=requests,
-            skip_reason=None if requests else dg.SkipReason(why if waiting else "Every listing shows what it shall."),
-            cursor=msgspec.json.encode(Cursor(kept, took, now, hint, working)).decode(),
+            run_requests=list(requests.values()),
+            asset_events=_report_stock(poller.group, read),
+            skip_reason=None if requests else dg.SkipReason(_explain_none(waiting)),
+            cursor=msgspec.json.encode(Cursor(kept, took, now, hint, not all(waiting.values()))).decode(),
         )
 
     return stock_changes
+
+
+def _explain_none(waiting: Collection[str]) -> str:
+    """Why no run is requested."""
+    names = ", ".join(waiting)
+    return f"{names}: a run is working or waits for a person." if names else "Every listing shows what it shall."
+
+
+def _report_stock(group: str, read: "Sequence[Snapshot]") -> list[dg.AssetMaterialization]:
+    """What was read and stored for runs, as if a run had read it."""
+    return [dg.AssetMaterialization(odoo_key(STOCK, group), metadata=describe_stock(read))] if read else []
 
 
 def _request_runs(
@@ -127,11 +140,10 @@ def _request_runs(
     connections: Connections,
     seen: "Look",
     cursor: Cursor,
-    looked_at: datetime,
-    group: str,
-) -> tuple[dict[str, str], list[dg.RunRequest], dict[str, bool]]:
-    """(pulses that runs were requested for, the requests, changed channels that have to wait: whether the breaker holds
-    them back, otherwise a run is working)."""
+    now: datetime,
+) -> tuple[dict[str, str], dict[str, dg.RunRequest], dict[str, bool]]:
+    """(pulses that were dealt with, the requests by channel, changed channels that have to wait: whether the breaker
+    holds them back, otherwise a run is working)."""
     from ..flows.inventory.pulse import held_back
 
     kept, waiting, due = dict(cursor.pulses), dict[str, bool](), dict[str, dg.RunRequest]()
@@ -144,23 +156,13 @@ def _request_runs(
             continue
         kept[name] = pulse
         if seen.may_push(connections, name):
-            run_key = f"{name}@{pulse}@{looked_at.isoformat()}"
-            tags = _build_tags(name) | ASKED_AGAIN | {SINCE_TAG: looked_at.isoformat()}
-            due[name] = dg.RunRequest(run_key=run_key, asset_selection=lane(name, group), tags=tags)
-    seen.keep(connections, due)
-    return kept, list(due.values()), waiting
+            run_key, tags = f"{name}@{pulse}@{now.isoformat()}", _build_tags(name) | ASKED_AGAIN
+            due[name] = dg.RunRequest(run_key=run_key, asset_selection=lane(name, stock=False), tags=tags)
+    return kept, due, waiting
 
 
 def _build_tags(name: str) -> dict[str, str]:
     return {INVENTORY_TAG: name, **run_tags(name, Topic.INVENTORY)}
-
-
-def read_clock(connections: Connections) -> datetime:
-    """Now by the database's clock, which also says when a stock was read."""
-    from ..warehouse.tables import database
-
-    with connections.warehouse.transaction() as connection:
-        return database.clock(connection)
 
 
 def last_hint(connections: Connections) -> datetime | None:
@@ -225,7 +227,10 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
             return dg.SkipReason(f"A run of {name} is working.")
         if context.scheduled_execution_time.minute and _is_in_step(context, connections, name):
             return dg.SkipReason(f"Every listing of {name} shows what it shall show.")
-        return dg.RunRequest(tags=_build_tags(name) | ASKED_AGAIN)
+        since = {
+            SINCE_TAG: context.scheduled_execution_time.isoformat()
+        }  # channels whose turn is the same share a read
+        return dg.RunRequest(tags=_build_tags(name) | ASKED_AGAIN | since)
 
     @dg.schedule(
         name=f"{name}_inventory_nightly",

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from commerce_pipelines.assets.common import odoo_key
-from commerce_pipelines.assets.inventory import SINCE_TAG, STOCK, checks
+from commerce_pipelines.assets.inventory import INVENTORY_TAG, SINCE_TAG, STOCK, checks
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.inventory.listings import PushOutcome
 from commerce_pipelines.domain.inventory.push_plan import Standing
@@ -51,6 +51,11 @@ class World:
         )  # fmt: skip
         sensor = self.defs.resolve_sensor_def("odoo_stock_changes")
         return sensor.evaluate_tick(context)  # type: ignore[return-value]
+
+    def run_requested(self, cursor: str | None = None) -> None:
+        """A tick, and the run that it requests."""
+        (request,) = self.tick(cursor).run_requests or ()
+        assert self.run(list(request.asset_selection or ()), tags=request.tags).success
 
     def is_requested(self, minute: int) -> bool:
         """Whether the frequent schedule requests a run at that minute."""
@@ -129,7 +134,10 @@ def test_a_dry_run_writes_nothing(world: World) -> None:
 def test_the_sensor_asks_for_a_run_when_the_offer_changes_and_only_then(world: World, warehouse: Warehouse) -> None:
     first = world.tick()
     (request,) = first.run_requests or ()
-    assert set(request.asset_selection or ()) == set(lane(NAME))
+    assert set(request.asset_selection or ()) == set(lane(NAME, stock=False))
+    (event,) = first.asset_events
+    assert event.asset_key == odoo_key(STOCK, "")
+    assert event.metadata["products with stock"].value == 3
     same = world.tick(later(first.cursor))
     assert not same.run_requests
     sold(warehouse, "1", "A", 2)
@@ -145,24 +153,33 @@ def test_the_sensor_asks_for_a_run_when_the_offer_changes_and_only_then(world: W
 
 def test_runs_use_what_the_sensor_read_that_requested_them(world: World, warehouse: Warehouse) -> None:
     """Each run used to read all stock anew, for the change that the sensor had just read."""
-    (request,) = world.tick().run_requests or ()
+    world.run_requested()
     reads = world.odoo.stock_reads
     world.odoo.stock["A", "WH"][0] = 80
-    assert world.run(lane(NAME), tags=request.tags).success
-    assert world.shop.shown["A"] == 36  # 95 % of 38 free
-    assert world.run(lane(NAME), tags=request.tags).success
-    assert world.odoo.stock_reads == reads
+    world.run_requested()
+    assert world.odoo.stock_reads == 2 * reads  # two ticks
+    assert world.shop.shown["A"] == 64  # 95 % of 68 free
+    world.odoo.stock["A", "WH"][0] = 40
+    (request,) = world.tick().run_requests or ()
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.stock_warehouses SET taken_at = taken_at - interval '6 min'")
+    world.odoo.stock["A", "WH"][0] = 32
+    assert world.run(list(request.asset_selection or ()), tags=request.tags).success  # of a request that waited long
+    assert world.shop.shown["A"] == 19
 
-    (request,) = world.tick().run_requests or ()  # a change after that reading is another request
-    assert world.run(lane(NAME), tags=request.tags).success
-    assert world.shop.shown["A"] == 64
 
+def test_runs_of_one_turn_share_one_reading_of_odoo(world: World, warehouse: Warehouse) -> None:
+    turn = {INVENTORY_TAG: NAME, SINCE_TAG: (datetime.now(UTC) - timedelta(seconds=1)).isoformat()}
+    assert world.run(lane(NAME), tags=turn).success
+    reads = world.odoo.stock_reads
+    world.odoo.stock["A", "WH"][0] = 80
+    assert world.run(lane(NAME), tags=turn).success
+    assert (world.odoo.stock_reads, world.shop.shown["A"]) == (reads, 36)
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE commerce.stock_warehouses SET taken_at = taken_at - interval '40 s'")
-    world.odoo.stock["A", "WH"][0] = 32
-    old = {**request.tags, SINCE_TAG: "2025-01-01T00:00:00+00:00"}
+    old = {**turn, SINCE_TAG: "2025-01-01T00:00:00+00:00"}
     assert world.run(lane(NAME), tags=old).success  # of a request that waited long: too old to be shared
-    assert world.shop.shown["A"] == 19
+    assert world.shop.shown["A"] == 64
 
 
 def test_no_run_for_a_change_that_no_listing_shows(warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
@@ -180,9 +197,7 @@ def test_no_run_for_a_change_that_no_listing_shows(warehouse: Warehouse, instanc
     assert world.shop.shown["A"] == 5
     sold(warehouse, "1", "A", 2)
     world.shop.shown["A"] = 3
-    tick = world.tick(later(cursor))
-    (request,) = tick.run_requests or ()
-    assert world.run(lane(NAME), tags=request.tags).success
+    world.run_requested(later(cursor))
     assert world.shop.shown["A"] == 5
 
 

@@ -8,7 +8,7 @@ it inside functions: it loads pandas.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,29 +41,60 @@ def difference(targets: pd.DataFrame, belief: pd.DataFrame, now: datetime) -> pd
     `refused`: the channel has refused this quantity since its listings were read last. `wait`: a push of this quantity
     is under way.
     """
-    compared = targets[["key", "target"]].merge(belief, on="key", how="left", sort=False)
-    target, last = compared["target"].astype("Int64"), compared["last_quantity"].astype("Int64")
-    status = compared["last_status"].astype("string").fillna("")
-    last_at, read_at = _convert_instants(compared["last_at"]), _convert_instants(compared["read_at"])
-    late, sold = _convert_instants(compared["late_until"]), _convert_instants(compared["sold_at"])
+    row = _find_rows(targets["key"], belief["key"])
+    target, read, last = (
+        _read_numbers(targets["target"]), _read_numbers(belief["quantity"], row),
+        _read_numbers(belief["last_quantity"], row),
+    )  # fmt: skip
+    read_at, last_at, late, sold = (
+        _read_instants(belief[name], row) for name in ("read_at", "last_at", "late_until", "sold_at")
+    )
+    statuses = [text if isinstance(text, str) else "" for text in belief["last_status"].tolist()]
+    status = np.array([*statuses, ""], dtype=object)[row]
 
     pushed = (status == "accepted") & ~(last_at <= read_at)
-    shown = compared["quantity"].astype("Int64").where(~pushed, last)
-    shown_at = read_at.where(~pushed, last_at)
-    unsure = shown.isna() | (late > shown_at) | (sold > shown_at)
+    shown, shown_at = np.where(pushed, last, read), np.where(pushed, last_at, read_at)
+    unsure = np.isnan(shown) | (late > shown_at) | (sold > shown_at)
 
-    again = (last == target).fillna(False) & (late > now) & ~(sold > last_at)
+    latest = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
+    again = (last == target) & (late > latest) & ~(sold > last_at)
     action = np.select(
         [
-            target.isna(),
-            ~unsure & (shown == target).fillna(False),
-            (status == "refused") & (last == target).fillna(False) & ~(last_at <= read_at),
+            np.isnan(target),
+            ~unsure & (shown == target),
+            (status == "refused") & (last == target) & ~(last_at <= read_at),
             again & ((status == "pending") | (status == "accepted")),
         ],
         ["skip", "same", "refused", "wait"],
         default="push",
     )
-    return targets.assign(shown=shown.mask(unsure).array, believed=shown.array, action=action)
+    believed = np.nan_to_num(shown).astype("int64")
+    return targets.assign(
+        shown=pd.arrays.IntegerArray(believed, unsure),
+        believed=pd.arrays.IntegerArray(believed.copy(), np.isnan(shown)),
+        action=action,
+    )
+
+
+# Arrays cost a fifth of the same steps on columns of pandas', whatever the number of listings: each change of stock
+# makes two plans.
+def _find_rows(keys: pd.Series, of: pd.Series) -> np.ndarray:
+    """Where each key stands in another column; -1, which is the row after the last, for one that is not there."""
+    places = {key: at for at, key in enumerate(of.tolist())}
+    return np.array([places.get(key, -1) for key in keys.tolist()], dtype="int64")
+
+
+def _read_numbers(column: pd.Series, row: np.ndarray | None = None) -> np.ndarray:
+    """The numbers, nan for none; of these rows. Quantities are far below 2**53, so floats hold them exactly."""
+    numbers = column.to_numpy(dtype="float64", na_value=np.nan)
+    return numbers if row is None else np.append(numbers, np.nan)[row]
+
+
+def _read_instants(column: pd.Series, row: np.ndarray) -> np.ndarray:
+    """The instants of these rows, UTC; NaT, which is neither before nor after anything, for none."""
+    instants = _convert_instants(column).dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    of_rows: np.ndarray = np.append(instants, np.datetime64("NaT", "us"))[row]
+    return of_rows
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):

@@ -100,7 +100,7 @@ def take_all(
     """`take_stock` for every company that channels belong to, and the errors of companies that failed. Raises the error
     if all fail, so that one company's fault never holds up another's stock.
 
-    since: by the database's clock; a stock that was read later, by a run of another channel, serves this one too.
+    since: a stock that was read later, by a run of another channel, serves this one too.
     """
     snapshots: dict[int, Snapshot] = {}
     errors: list[CommerceError] = []

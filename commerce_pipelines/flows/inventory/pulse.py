@@ -25,7 +25,7 @@ from .publish import foresee
 
 class Look(msgspec.Struct, frozen=True):
     """A look at Odoo's stock. pulses: of each channel, a digest that changes if, and only if, one of its targets may
-    change. stock: what was read, by channel; a channel without it is told of by its own run."""
+    change. stock: what was read, by channel."""
 
     pulses: dict[str, str] = {}
     stock: dict[str, Snapshot] = {}
@@ -33,13 +33,14 @@ class Look(msgspec.Struct, frozen=True):
     def may_push(self, connections: Connections, name: str) -> bool:
         """Whether a run of the channel would push something, or has something to report: what changed may be offered
         elsewhere only, or lie beyond the cap of each listing."""
-        plan = foresee(connections, name, self.stock[name]) if name in self.stock else None
+        plan = foresee(connections, name, self.stock[name])
         return plan is None or len(plan.pushes()) > 0
 
-    def keep(self, connections: Connections, names: Iterable[str]) -> None:
-        """Store what was read for these channels, so that their runs need not read it again."""
-        for snapshot in {self.stock[name].company: self.stock[name] for name in names if name in self.stock}.values():
-            keep_stock(connections, snapshot)
+    def keep(self, connections: Connections, names: Iterable[str]) -> list[Snapshot]:
+        """Store what was read for these channels, so that their runs need not read it again. Returns it, of each
+        company once."""
+        read = {self.stock[name].company: self.stock[name] for name in names}
+        return [keep_stock(connections, snapshot) for snapshot in read.values()]
 
 
 def look(connections: Connections, names: Sequence[str]) -> Look:
@@ -67,7 +68,8 @@ def look(connections: Connections, names: Sequence[str]) -> Look:
         except PermanentError as error:
             result.pulses[name] = f"refused {_compute_digest(str(error))}"
         else:
-            result.pulses[name], result.stock[name] = pulse(snapshot, ordered, warehouses), snapshot
+            result.pulses[name] = pulse(snapshot, ordered, warehouses)
+        result.stock[name] = snapshot
     if failed and not result.pulses:
         raise failed
     return result
