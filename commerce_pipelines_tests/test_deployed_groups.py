@@ -58,7 +58,7 @@ class Grouped:
             return Counter(str(row["client_order_ref"]) for row in self.odoo.database.rows["sale.order"].values())
 
     def list_locations(self) -> dict[str, str]:
-        answer: Any = requests.post(f"{self.ui}/graphql", json={"query": LOCATIONS}, timeout=20).json()
+        answer: Any = requests.post(f"{self.ui}/graphql", json={"query": LOCATIONS}, timeout=240).json()
         return {row["name"]: row["loadStatus"] for row in answer["data"]["workspaceOrError"]["locationEntries"]}
 
     def list_runs(self) -> list[tuple[str, str]]:

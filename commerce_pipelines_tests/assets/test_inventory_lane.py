@@ -232,9 +232,9 @@ def test_a_tag_that_is_no_moment_shares_nothing(world: World, text: str) -> None
 def test_a_slow_odoo_is_looked_at_less_often(world: World) -> None:
     cursor = read_cursor(world.tick().cursor)
     assert cursor.seconds >= 0
-    slow = f'{{"seconds": 6, "at": "{(datetime.now(UTC) - timedelta(seconds=30)).isoformat()}"}}'
+    slow = f'{{"seconds": 600, "at": "{(datetime.now(UTC) - timedelta(seconds=3000)).isoformat()}"}}'
     assert not world.tick(slow).run_requests
-    assert world.tick(slow.replace("6", "2")).run_requests
+    assert world.tick(slow.replace("600", "200")).run_requests
     assert read_cursor("nonsense").pulses == {}
 
 

@@ -61,7 +61,6 @@ COUNTS = {
 MODULES = {"extract": ("dlt", "psutil"), "stock_decide": ("psutil",), "erase_partners": ("psutil",)}
 
 
-@pytest.mark.timeout(300)  # each contender is a process of its own and imports pandas or dlt
 @pytest.mark.parametrize("name", PROMISED)
 def test_a_benchmark_runs(name: str, server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_DATABASE_URL", server_url)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,8 @@ from urllib.request import urlopen
 import dagster as dg
 import pytest
 from dagster._daemon.asset_daemon import get_auto_materialize_paused, set_auto_materialize_paused
+
+from commerce_pipelines_tests.doubles.ports import find_port
 
 TOKEN = "correct-horse-battery-staple"
 PAUSE = "mutation{setAutoMaterializePaused(paused:true)}"  # an effect that Dagster's storage shows
@@ -74,9 +75,7 @@ def ui(tmp_path: Path) -> Iterator[tuple[str, dg.DagsterInstance]]:
     )
     (tmp_path / "workspace.yaml").write_text("load_from:\n- python_file: {relative_path: place.py}\n")
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    host = f"127.0.0.1:{find_port()}"
     environ = {**os.environ, "DAGSTER_HOME": str(tmp_path), "COMMERCE_UI_TOKEN": TOKEN}
     command = [sys.executable, "-m", "commerce_pipelines.cli.webserver", "-w", str(tmp_path / "workspace.yaml")]
     command += ["-h", "127.0.0.1", "-p", host.rpartition(":")[2]]

@@ -37,6 +37,7 @@ from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_pipelines_tests.doubles.channel import SETTINGS, FakeChannel, some_settings
 from commerce_pipelines_tests.doubles.doors import doors
+from commerce_pipelines_tests.doubles.ports import find_port
 
 _ODOO = 'odoo: {{url: "http://127.0.0.1:8069", database: demo, username: admin, password: {{env: PW}}}}\n'
 AMAZON = (
@@ -230,24 +231,16 @@ def served(home: Path) -> str:
         ready.set()
 
     def run() -> None:
-        metrics_module.serve(Metrics(port=_find_port()), metrics_module._Told(), tell)
+        metrics_module.serve(Metrics(port=find_port()), metrics_module._Told(), tell)
 
     threading.Thread(target=run, daemon=True).start()
-    assert ready.wait(30)
+    assert ready.wait(240)
     return address[0]
-
-
-def _find_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def read(address: str) -> dict[str, dict[tuple[str, ...], float]]:
     """By the values of the labels, in the order of the labels' names."""
-    answer = requests.get(f"{address}/metrics", timeout=30)
+    answer = requests.get(f"{address}/metrics", timeout=240)
     assert answer.status_code == 200
     assert CANARY not in answer.text
     return {
@@ -276,11 +269,11 @@ def test_a_database_that_is_away_is_told_and_found_again(
     served: str, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look(warehouse, REAL.now())
-    assert requests.get(f"{served}/health", timeout=30).json()["status"] == "fine"
+    assert requests.get(f"{served}/health", timeout=240).json()["status"] == "fine"
     with monkeypatch.context() as away:
         away.setattr(Warehouse, "transaction", _refuse)
         assert read(served) == {"commerce_up": {(): 0.0}}
-        answer = requests.get(f"{served}/health", timeout=30)
+        answer = requests.get(f"{served}/health", timeout=240)
         assert (answer.status_code, answer.json()["status"]) == (503, "stopped")
     assert read(served)["commerce_up"][()] == 1
 
@@ -290,8 +283,8 @@ def _refuse(warehouse: Warehouse) -> Any:
 
 
 def test_nothing_else_is_served(served: str) -> None:
-    assert requests.get(f"{served}/", timeout=30).status_code == 404
-    assert requests.post(f"{served}/metrics", timeout=30).status_code == 404
+    assert requests.get(f"{served}/", timeout=240).status_code == 404
+    assert requests.post(f"{served}/metrics", timeout=240).status_code == 404
 
 
 def test_the_server_is_a_part_of_dev_and_listens_to_this_machine_alone(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def start(folder: Path, *command: str) -> subprocess.Popen[str]:
 
 def check_interrupted(process: subprocess.Popen[str]) -> None:
     """Its output is complete only when every process that inherited it has ended."""
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=900)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors, errors
     assert "Exception ignored" not in errors, errors
@@ -146,7 +146,7 @@ def test_while_a_prompt_waits(folder: Path) -> None:
 
 def test_a_prompt_that_nobody_answers_is_no_interruption(folder: Path) -> None:
     process = start(folder, "-m", "commerce_pipelines.cli", "init")
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=900)
     assert (process.returncode, "Aborted" in errors, "Traceback" in errors) == (1, True, False)
 
 

@@ -24,10 +24,10 @@ from commerce_pipelines_tests.doubles.notices import (
     SHOP,
     Signed,
     by_shopify,
-    find_free_port,
     receiving,
 )
-from commerce_pipelines_tests.doubles.receiver import HINT_SECRET, PATH, Door, hinted, rows
+from commerce_pipelines_tests.doubles.ports import find_port
+from commerce_pipelines_tests.doubles.receiver import HINT_SECRET, PATH, PATIENCE_SECONDS, Door, hinted, rows
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_health_says_nothing(door: Door) -> None:
 def test_what_is_not_committed_is_not_accepted(
     door: Door, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    away = Warehouse(f"postgresql://nobody@127.0.0.1:{find_free_port()}/none", MASTER_KEY)
+    away = Warehouse(f"postgresql://nobody@127.0.0.1:{find_port()}/none", MASTER_KEY)
     real = notifications.store
 
     def store(connection: Any, kept: Any) -> None:
@@ -191,7 +191,7 @@ def test_a_burst_shares_few_commits_and_loses_nothing(
 
     def store(connection: Any, kept: Any) -> None:
         written.append(len(kept))
-        gate.wait(10)
+        gate.wait()
         real(connection, kept)
 
     monkeypatch.setattr(notifications, "store", store)
@@ -246,7 +246,7 @@ def test_what_waits_for_the_database_is_bounded(warehouse: Warehouse, monkeypatc
     stored: list[int] = []
 
     def store(rows: list[Row]) -> None:
-        gate.wait(10)
+        gate.wait()
         stored.append(len(rows))
 
     async def fill() -> None:
@@ -286,7 +286,7 @@ def test_who_has_no_place_is_hung_up_on(door: Door, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("commerce_pipelines.cli.message_server.PLACES_A_PEER", 1)
     with socket.create_connection(("127.0.0.1", door.port)) as first:
         first.sendall(b"POST /hint")
-        with socket.create_connection(("127.0.0.1", door.port), timeout=10) as second:
+        with socket.create_connection(("127.0.0.1", door.port), timeout=PATIENCE_SECONDS) as second:
             assert read_or_reset(second) == b""
 
 
@@ -302,14 +302,14 @@ def read_or_reset(connection: socket.socket) -> bytes:
 )
 def test_a_dripping_sender_is_hung_up_on(door: Door, monkeypatch: pytest.MonkeyPatch, beginning: bytes) -> None:
     monkeypatch.setattr("commerce_pipelines.cli.message_server.REQUEST_SECONDS", 0.2)
-    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as dripping:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=PATIENCE_SECONDS) as dripping:
         dripping.sendall(beginning)
         assert read_or_reset(dripping) == b""
 
 
 def test_endless_headers_are_cut_off_and_not_only_late(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("commerce_pipelines.cli.message_server.REQUEST_SECONDS", 3600)
-    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=PATIENCE_SECONDS) as connection:
         answer = b""
         try:
             connection.sendall(b"POST /notices/shop_de HTTP/1.1\r\nHost: x\r\nX: " + b"y" * (REQUEST_BYTES + 100))
@@ -324,7 +324,7 @@ def test_endless_headers_are_cut_off_and_not_only_late(door: Door, monkeypatch: 
     [b"X: " + b"y" * REQUEST_BYTES, b"Transfer-Encoding: chunked\r\n\r\n" + b"5000\r\n" + b"y" * 0x5000 + b"\r\n"],
 )
 def test_endless_headers_and_chunks_end(door: Door, what: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=PATIENCE_SECONDS) as connection:
         answer = b""
         try:
             connection.sendall(b"POST /notices/shop_de HTTP/1.1\r\nHost: x\r\n" + what)

@@ -25,7 +25,7 @@ from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.warehouse.shared import hints
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.notices import ORDER, SECRET, by_shopify, receiving
-from commerce_pipelines_tests.doubles.receiver import HINT_SECRET, PATH, SETTINGS, Door, hinted, rows
+from commerce_pipelines_tests.doubles.receiver import HINT_SECRET, PATH, PATIENCE_SECONDS, SETTINGS, Door, hinted, rows
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_the_part_of_dev_receives_until_it_is_told_to_end(warehouse: Warehouse, 
         assert door.send("/wrong/canary")[0] == 401
         process.send_signal(signal.SIGTERM)
         output = process.stdout.read()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert b"answered with 401" in output
     assert b"canary" not in output
     assert len(rows(warehouse)) == 1
@@ -130,7 +130,7 @@ def test_what_was_answered_is_on_record_whenever_the_receiver_is_killed(warehous
         senders = [threading.Thread(target=send, args=(first,)) for first in (1, 10_001, 20_001, 30_001)]
         for sender in senders:
             sender.start()
-        assert enough.wait(120)
+        assert enough.wait(PATIENCE_SECONDS)
         process.kill()
         for sender in senders:
             sender.join()

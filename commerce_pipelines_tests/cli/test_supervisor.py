@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from commerce_pipelines.cli.dev import parts
 from commerce_pipelines.cli.part import CODE_SOCKET, PATIENCE_SECONDS, wait_for_code
 from commerce_pipelines.cli.supervisor import Look, Part, Supervisor, cut_log
 from commerce_pipelines.core.errors import SettingsError, TransientError
+from commerce_pipelines_tests.doubles.waits import until
 
 SLEEP = (sys.executable, "-S", "-c", "import time\nwhile True: time.sleep(1)")
 END = (sys.executable, "-S", "-c", "raise SystemExit(7)")
@@ -74,14 +74,6 @@ def watch(clock: Clock, messages: list[tuple[str, str]], tmp_path: Path) -> Iter
     yield make
     for made in supervisors:
         made.stop()
-
-
-def until(wanted: Callable[[], object]) -> None:
-    for _ in range(1200):
-        if wanted():
-            return
-        time.sleep(0.02)
-    raise AssertionError("It did not come to pass.")
 
 
 def lives(pid: int) -> bool:

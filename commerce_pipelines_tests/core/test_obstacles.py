@@ -31,7 +31,7 @@ from commerce_pipelines.resources.alerts import alert
 from commerce_pipelines_tests.doubles.vendor import Clock, told_by
 
 KEYWORDS = dict(exchange.exchange.__kwdefaults__ or {})
-SECONDS = {"odoo": 30}  # how long Odoo may be silent
+SECONDS = {"odoo": 240.0, "alert": 240.0}  # how long they may be silent
 Say = Callable[[str, int], str]  # (host, port of an https address) -> what a person is told
 
 
@@ -96,7 +96,7 @@ def say_odoo(transport_name: Any) -> Say:
     def say(host: str, port: int) -> str:
         settings = OdooSettings(
             url=f"https://{host}:{port}", database="x", username="x", password=Secret(env="X"),
-            transport=transport_name, timeout_seconds=SECONDS["odoo"],
+            transport=transport_name, timeout_seconds=int(SECONDS["odoo"]),
         )  # fmt: skip
         with pytest.raises(CommerceError) as caught:
             connect(settings, "x", told_by(Clock())).version()
@@ -132,7 +132,7 @@ def say(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         monkeypatch.delenv(name, raising=False)
 
     def call(host: str, port: int) -> str:
-        monkeypatch.setenv("CHAT", f"jsons://{host}:{port}/hook/s3cret?rto=0.5&cto=0.5")
+        monkeypatch.setenv("CHAT", f"jsons://{host}:{port}/hook/s3cret?rto={SECONDS['alert']}&cto={SECONDS['alert']}")
         sentence = CALLERS[request.param](host, port)
         words = ("HTTPSConnectionPool", "Max retries", "Errno", "_ssl.c", "Error", "s3cret")
         assert [word for word in words if word in sentence] == []
@@ -174,6 +174,7 @@ def test_a_silent_server(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"commerce_pipelines.core.{name}", 0.5)
     monkeypatch.setattr(exchange.exchange, "__kwdefaults__", {**KEYWORDS, "read_seconds": 0.5})
     monkeypatch.setitem(SECONDS, "odoo", 1)
+    monkeypatch.setitem(SECONDS, "alert", 0.5)
     with Listener(None, silent=True) as listener:
         sentence = say("127.0.0.1", listener.port)
         assert "time-out)" in sentence

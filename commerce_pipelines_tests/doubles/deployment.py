@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,16 +12,13 @@ import requests
 import yaml
 
 from commerce_pipelines.core.instruments import REAL
+from commerce_pipelines_tests.doubles.ports import find_port
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+# On a slow machine that does other things: whoever waits ends as soon as it is so.
+PATIENCE_SECONDS = 900
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside of a container; the test replaces it
-
-
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Deployment:
@@ -57,7 +53,7 @@ class Deployment:
 
     def wait_until(self, is_true: Callable[[], bool], *services: str) -> None:
         """Raises with the logs where a service ends, or where it never becomes true."""
-        deadline = REAL.clock() + 240
+        deadline = REAL.clock() + PATIENCE_SECONDS
         while True:
             ended = [service for service in services if self.running[service].poll() is not None]
             if ended or REAL.clock() > deadline:
@@ -76,7 +72,7 @@ class Deployment:
                 os.killpg(process.pid, signal.SIGTERM)
         for process in self.running.values():
             try:
-                process.wait(30)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

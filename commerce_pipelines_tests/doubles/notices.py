@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import hmac
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -84,12 +83,6 @@ class Ebay:
         signature = base64.b64encode(self.key.sign(raw, ECDSA(SHA1()))).decode()  # noqa: S303 - as eBay does
         claimed = {"alg": "ecdsa", "kid": key_id, "signature": signature, "digest": "SHA1"}
         return Signed(raw, {"x-ebay-signature": base64.b64encode(json.dumps(claimed).encode()).decode()})
-
-
-def find_free_port() -> int:
-    with socket.socket() as connection:
-        connection.bind(("127.0.0.1", 0))
-        return int(connection.getsockname()[1])
 
 
 @contextlib.contextmanager

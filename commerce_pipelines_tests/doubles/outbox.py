@@ -114,7 +114,7 @@ class MarketDoor:
                 yield Outcome(key=effect.key, status="absent" if answer["tells"] else "unknown")
 
     def _call(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        with closing(http.client.HTTPConnection(self._host, timeout=20)) as connection:
+        with closing(http.client.HTTPConnection(self._host, timeout=240)) as connection:
             connection.request(method, path, msgspec.json.encode(body))
             if method != "GET":
                 failpoint("effect_sent")

@@ -19,9 +19,12 @@ from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.warehouse.shared import hints
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.doors import doors
-from commerce_pipelines_tests.doubles.notices import SECRET, SHOP, Ebay, Signed, find_free_port
+from commerce_pipelines_tests.doubles.notices import SECRET, SHOP, Ebay, Signed
+from commerce_pipelines_tests.doubles.ports import find_port
 from commerce_pipelines_tests.doubles.vendor import Clock
 
+# Whoever waits for an answer has it sooner; a slow machine that does other things may need long.
+PATIENCE_SECONDS = 240
 HINT_SECRET = "canary-0123456789-abcdefgh"
 PATH = f"/hint/stock/{HINT_SECRET}"
 SETTINGS = """
@@ -39,7 +42,7 @@ class Door:
     """A merchant's receiver, and whoever sends to it."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        self.port, self.ebay = find_free_port(), Ebay()
+        self.port, self.ebay = find_port(), Ebay()
         settings = settings_file.parse(SETTINGS.format(port=self.port))
         channels = {
             "shop_de": SimpleNamespace(notices=ShopifyNotices(SHOP, [SECRET])),
@@ -50,7 +53,7 @@ class Door:
     def send(self, path: str, signed: Signed | None = None, method: str = "POST") -> tuple[int, bytes]:
         """(status, body)."""
         body, headers = signed or Signed(b"{}", {})
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)) as connection:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
@@ -62,7 +65,7 @@ class Door:
 
     def raw(self, request: bytes) -> bytes:
         """The answer, byte for byte."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS) as connection:
             connection.sendall(request)
             return connection.makefile("rb").read()
 

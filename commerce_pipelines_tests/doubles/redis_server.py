@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from commerce_pipelines.core.instruments import REAL
+from commerce_pipelines_tests.doubles.waits import until
 
 
 def find_redis() -> str | None:
@@ -36,11 +36,8 @@ def run_redis() -> Iterator[str]:
     command = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(600):
-            if socket.exists():
-                break
-            assert process.poll() is None
-            REAL.sleep(0.05)
+        until(lambda: socket.exists() or process.poll() is not None)
+        assert process.poll() is None
         yield f"redis+socket://{socket}"
     finally:
         process.kill()

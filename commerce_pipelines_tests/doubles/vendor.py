@@ -91,14 +91,15 @@ def hang_up(to: Handler) -> None:
     to.close_connection = True
 
 
-def drip(where: str) -> Step:
-    """One byte at a time, for ever: in the headers or in the body."""
+def drip(where: str, tell: Callable[[], None] = lambda: None) -> Step:
+    """One byte at a time, for ever: in the headers or in the body. tell: called with each."""
 
     def step(to: Handler) -> None:
         to.close_connection = True
         start = b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 100000\r\n\r\n" if where == "body" else b"X: ")
         to.wfile.write(start)
         while not to.server.done.wait(0.02):
+            tell()
             to.wfile.write(b"x")
 
     return step

@@ -24,6 +24,7 @@ from commerce_pipelines.resources.dagster_internals import (
     InstanceConcurrencyContext,
     WorkerStatus,
 )
+from commerce_pipelines_tests.doubles.waits import until
 from commerce_pipelines_tests.resources.launched import POOL, job
 
 PROJECT = Path(__file__).parents[2]
@@ -108,14 +109,6 @@ def launch(create: Callable[[str], Run], instance: dg.DagsterInstance) -> Callab
 def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody notices that a run's process ended: its service was killed with it."""
     monkeypatch.setattr("commerce_pipelines.resources.run_launcher.watch_run", lambda *_: None)
-
-
-def until(wanted: Callable[[], object]) -> None:
-    for _ in range(1600):
-        if wanted():
-            return
-        time.sleep(0.05)
-    raise AssertionError("It did not come to pass.")
 
 
 def pending(instance: dg.DagsterInstance) -> set[str]:
@@ -279,7 +272,7 @@ def test_the_loop_sleeps_while_it_waits_and_claims_at_once_when_it_is_its_turn(
     for name in ("get_next_step", "sleep_til_ready"):
         monkeypatch.setattr(ActiveExecution, name, getattr(ActiveExecution, name))
     pools = InstanceConcurrencyContext.__new__(InstanceConcurrencyContext)
-    pools._pending_claims, pools._pending_timeouts = {"step"}, defaultdict(float, step=time.time() + 9)
+    pools._pending_claims, pools._pending_timeouts = {"step"}, defaultdict(float, step=time.time() + 900)
     execution = ActiveExecution.__new__(ActiveExecution)
     execution._waiting_to_retry, execution._instance_concurrency_context = {}, pools
     life = Life(turn)

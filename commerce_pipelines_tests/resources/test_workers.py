@@ -27,7 +27,6 @@ from kombu.connection import Connection
 
 from commerce_pipelines.cli.dev import dagster_home
 from commerce_pipelines.core.errors import SettingsError
-from commerce_pipelines.core.instruments import REAL
 from commerce_pipelines.core.lanes import CHANNEL_TAG, FLOW_TAG, LANE_TAG
 from commerce_pipelines.resources import slots
 from commerce_pipelines.resources.run_life import held_locks, keep_connection, lock_key, open_storage
@@ -40,6 +39,7 @@ from commerce_pipelines.resources.slots import (
 )
 from commerce_pipelines_tests.doubles.channel import SETTINGS
 from commerce_pipelines_tests.doubles.redis_server import run_redis
+from commerce_pipelines_tests.doubles.waits import PATIENCE_SECONDS, until
 from commerce_pipelines_tests.resources.launched import free_job, job
 
 PROJECT = Path(__file__).parents[2]
@@ -120,13 +120,15 @@ class Daemon:
         list(execute_run_monitoring_iteration(context, logging.getLogger("daemon")))  # type: ignore[arg-type]
 
     def until(self, wanted: Callable[[], object]) -> None:
-        for _ in range(900):
+        def has_come() -> object:
             self.beat()
-            if wanted():
-                return
-            REAL.sleep(0.1)
+            return wanted()
+
+        until(has_come, self._tell, pause=0.1)
+
+    def _tell(self) -> str:
         logs = {log.name: log.read_text()[-2000:] for log in self.folder.glob("worker*.log")}
-        raise AssertionError(f"It did not come to pass. {self.statuses()} {logs}")
+        return f"{self.statuses()} {logs}"
 
     def submit(self, definition: dg.JobDefinition = job, ending: str = "well") -> str:
         lane = dict.fromkeys((CHANNEL_TAG, FLOW_TAG, LANE_TAG), f"lane {next(self._lanes)}")
@@ -249,7 +251,7 @@ def test_a_worker_that_is_asked_to_end_lets_its_runs_come_to_their_end(daemon: D
     daemon.beat()
     assert daemon.get_status(later) is Status.QUEUED
     (daemon.folder / "process.go").touch()
-    worker.wait(60)
+    worker.wait(PATIENCE_SECONDS)
     assert daemon.get_status(run_id) is Status.SUCCESS
     assert lock_key(run_id) not in held_locks(daemon.database)
     assert count_slots(daemon.database) == 0
@@ -275,11 +277,7 @@ def test_slots_are_offered_again_after_the_database_was_away_twice(
     monkeypatch.setattr(slots, "LOOK_SECONDS", 0.02)
     with slots.offer_slots(database, 3):
         end_session(opened[0])
-        for _ in range(500):
-            if len(opened) == 3 and count_slots(database) == 3:
-                break
-            REAL.sleep(0.02)
-        assert count_slots(database) == 3
+        until(lambda: len(opened) == 3 and count_slots(database) == 3)
     assert count_slots(database) == 0
 
 
@@ -303,7 +301,7 @@ def test_no_clock_decides_whether_a_run_that_was_handed_over_is_taken(
     run_id = daemon.submit()
     daemon.until(lambda: daemon.get_status(run_id) is Status.STARTING)
     with Connection(os.environ["COMMERCE_BROKER_URL"]) as broker, broker.SimpleQueue("dagster") as queue:
-        headers = queue.get(timeout=30).headers
+        headers = queue.get(timeout=PATIENCE_SECONDS).headers
     assert headers["task"] == "execute_job"
     assert headers["expires"] is None
 

@@ -13,7 +13,7 @@ from commerce_pipelines_tests.sandbox.odoo_protocol import Refused, Server, fres
 def test_odoorpc_logs_in_with_password_and_key(odoo: Server) -> None:
     host, port = odoo.url.removeprefix("http://").split(":")
     for secret in (odoo.password, odoo.key):
-        client = odoorpc.ODOO(host, port=int(port), timeout=30)
+        client = odoorpc.ODOO(host, port=int(port), timeout=240)
         client.login(odoo.database, odoo.username, secret)
         assert client.version == "19.0"
         assert client.env["res.users"].browse(client.env.uid).login == odoo.username

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY
 from commerce_pipelines_tests.doubles.notices import receiving
+from commerce_pipelines_tests.doubles.waits import until
 from commerce_sandbox.shopify.shop import number
 from commerce_sandbox.world import LANES, running
 
@@ -38,7 +38,6 @@ def test_an_order_at_the_shop_is_named_by_a_webhook(
         assert (first.made, first.problems, len(again.lacks)) == (len(first.lacks), (), 0)
         with receiving(connections):
             order = world.channels[SHOP].add_new(next(world._fresh[2]), datetime.now(UTC))
-            deadline = time.monotonic() + 60
-            while not (hints := list_hints(connections, SHOP, [Topic.ORDERS])) and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until(lambda: list_hints(connections, SHOP, [Topic.ORDERS]), pause=0.05)
+            hints = list_hints(connections, SHOP, [Topic.ORDERS])
     assert [hint.record_id for hint in hints] == [str(number(order["id"]))]

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from commerce_pipelines.core.errors import SettingsError
 from commerce_pipelines.warehouse.server import cluster, keeper
 from commerce_pipelines.warehouse.server.server import database_url, libpq_url, make_private, stop_database
+from commerce_pipelines_tests.doubles.waits import until
 
 USER = textwrap.dedent("""
     import sys, psycopg2
@@ -115,7 +115,7 @@ def test_nobody_left_means_no_server_left(tmp_path: Path) -> None:
     assert server is not None
     user.kill()
     user.wait()
-    assert _is_gone(server)
+    until(lambda: not Path(f"/proc/{server}").exists())
 
 
 def test_to_stop_what_never_ran_is_fine(tmp_path: Path) -> None:
@@ -143,15 +143,6 @@ def _start_user(root: Path) -> subprocess.Popen[bytes]:
 def _read_line(user: subprocess.Popen[bytes]) -> bytes:
     assert user.stdout is not None
     return user.stdout.readline()
-
-
-def _is_gone(pid: int, seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not Path(f"/proc/{pid}").exists():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def _list_processes(root: Path) -> list[str]:

