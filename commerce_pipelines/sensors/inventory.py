@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 # A group whose last look is longer ago may have been left by its channels and joined again.
 LASTING_SECONDS, LASTING_POLLS = 300, 5
+# How long a tick may compute what changed channels have to show; the runs of all further ones find out themselves. A
+# tick of Dagster's may take 60 seconds.
+FORESEEN_SECONDS = 10.0
 SHARE_OF_TIME = 10  # reading Odoo takes at most a tenth of the time, so a slow Odoo is looked at less often
 
 
@@ -146,6 +149,7 @@ def _request_runs(
     holds them back, otherwise a run is working)."""
     from ..flows.inventory.pulse import held_back
 
+    began = connections.instruments.clock()
     kept, waiting, due = dict(cursor.pulses), dict[str, bool](), dict[str, dg.RunRequest]()
     for name, pulse in seen.pulses.items():
         if kept.get(name) == pulse:
@@ -155,7 +159,8 @@ def _request_runs(
             waiting[name] = held
             continue
         kept[name] = pulse
-        if seen.may_push(connections, name):
+        late = connections.instruments.clock() - began > FORESEEN_SECONDS
+        if late or seen.may_push(connections, name):
             run_key, tags = f"{name}@{pulse}@{now.isoformat()}", _build_tags(name) | ASKED_AGAIN
             due[name] = dg.RunRequest(run_key=run_key, asset_selection=lane(name, stock=False), tags=tags)
     return kept, due, waiting

@@ -16,6 +16,7 @@ from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.inventory.listings import PushOutcome
 from commerce_pipelines.domain.inventory.push_plan import Standing
 from commerce_pipelines.flows.inventory.inputs import read_listings
+from commerce_pipelines.sensors import inventory
 from commerce_pipelines.sensors.inventory import lane, read_cursor
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold
@@ -199,6 +200,18 @@ def test_no_run_for_a_change_that_no_listing_shows(warehouse: Warehouse, instanc
     world.shop.shown["A"] = 3
     world.run_requested(later(cursor))
     assert world.shop.shown["A"] == 5
+
+
+def test_a_tick_that_has_computed_for_long_leaves_it_to_the_run(
+    warehouse: Warehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with hundreds of channels: Dagster would end the tick, and each one after it."""
+    world = World(warehouse, instance, CAPPED)
+    assert world.run(lane(NAME, listings=True)).success
+    cursor = world.tick().cursor
+    monkeypatch.setattr(inventory, "FORESEEN_SECONDS", -1.0)
+    world.odoo.stock["A", "WH"][0] += 7
+    assert world.tick(later(cursor)).run_requests
 
 
 def test_the_schedule_asks_for_a_run_where_a_listing_is_not_in_step_and_every_hour(world: World) -> None:
