@@ -21,7 +21,7 @@ from commerce_pipelines.flows.inventory.inputs import read_listings
 from commerce_pipelines.flows.pollers import list_pollers
 from commerce_pipelines.resources.run_process import CHANNELS_OF_RUN
 from commerce_pipelines.sensors.inventory import Cursor
-from commerce_pipelines.settings.file import Settings, parse
+from commerce_pipelines.settings.file import NAMED_APART, Settings, parse
 from commerce_pipelines.settings.fingerprint import fingerprint, fingerprint_of_all
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.doors import doors
@@ -240,3 +240,23 @@ def test_each_group_has_pollers_of_its_own_and_all_are_watched() -> None:
     assert stock == {"odoo_stock_changes": "", "odoo_stock_changes_north": "north"}
     assert pollers["odoo_stock_changes_north"].subject == "the stock in Odoo for the group north"
     assert (location_of(""), location_of("north")) == (LOCATION, f"{LOCATION}_north")
+
+
+def test_channels_whose_schedules_would_have_the_same_name_are_refused() -> None:
+    """And only those: a name is taken by no flow that is off."""
+    shops = TWO_SHOPS.replace("GROUP_DE", "''").replace("GROUP_AT", "''").replace("shop_at", "shop_de_returns")
+    build_defs(parse(shops)).get_repository_def()
+    with pytest.raises(SettingsError, match=r"channels\[shop_de_returns\]\.name: .* channels\[shop_de\]\.returns"):
+        parse(shops.replace("inventory: {", "returns: {enabled: true}, inventory: {", 1))
+
+
+def test_the_flows_that_take_names_are_known() -> None:
+    """Those with NAME_nightly, where a channel called so would have the same."""
+    parts = list_parts(build_defs(EXAMPLE))
+    names = parts["sensors"] | parts["schedules"] | parts["jobs"]
+    own = {
+        name.removeprefix(f"{channel.name}_")
+        for channel in EXAMPLE.channels for name in names if name.startswith(f"{channel.name}_")
+    }  # fmt: skip
+    taken = {start for name in own for start, _, end in [name.partition("_")] if end in own}
+    assert taken == set(NAMED_APART)

@@ -34,7 +34,6 @@ from .reach import Reach
 
 # Seconds after which a reading is too old to write by: what somebody changes on the channel since then is overwritten.
 MOST_AGE = 10.0
-MOST_FAILED = 3  # calls in a row at which a channel may fail; with one more, the channel itself counts as failing
 STOPS = (CredentialError, SettingsError, RateLimited)  # errors that are about every change
 FAILED = "failed"  # the code of an outcome that an error has
 Failed = dict[str, CommerceError]
@@ -171,12 +170,12 @@ class FreshListings:
 
     channel: its name in sentences. read: reads listings; it may put the error of a group that it fails at into its
     second argument, and raises what stops all that it was asked for. groups: the listings that are written together,
-    in the order in which they are. at_once: groups of one reading.
+    in the order in which they are. at_once: groups of one reading. ask: as of Reach.
     """
 
     def __init__(
         self, channel: str, read: Read, clock: Callable[[], float], groups: Mapping[str, Sequence[ShownListing]],
-        at_once: int,
+        at_once: int, ask: Callable[[], object] | None = None,
     ) -> None:  # fmt: skip
         self._channel, self._read, self._clock, self._groups, self._at_once = channel, read, clock, groups, at_once
         self._order = list(groups)
@@ -185,12 +184,12 @@ class FreshListings:
         self._shown: dict[str, ShownListing] = {}
         self._failed: Failed = {}
         self._alone: set[str] = set()  # groups of readings that failed: which of them is to blame is seen one by one
-        self._failures = 0  # in a row
+        self._reach = Reach(ask)
 
     def show(self, group: str) -> Mapping[str, ShownListing]:
         """The listings of a group by their keys, without those that are gone. Raises the error of a reading that failed
-        for it; that reading is not made again. After more than MOST_FAILED of them in a row nothing is read any more:
-        the error is raised for every group that would have to be."""
+        for it; that reading is not made again. Where so many of them in a row fail that the channel counts as out of
+        reach, nothing is read any more: the error is raised for every group that would have to be."""
         is_old = group not in self._read_at or self._clock() - self._read_at[group] >= MOST_AGE
         if is_old:
             self._read_at.pop(group, None)
@@ -238,9 +237,8 @@ class FreshListings:
         except STOPS:
             raise
         except (TransientError, PermanentError) as error:
-            self._note_failure(error)
             self._alone.update(some)
-            if self._failures > MOST_FAILED or len(some) == 1:
+            if self._note_failure(error) or len(some) == 1:
                 self._failed.setdefault(group, error)
             else:
                 self._read_from(group)
@@ -251,13 +249,16 @@ class FreshListings:
         self._read_at |= dict.fromkeys((name for name in some if name not in failed), self._clock())
         self._failed |= failed
         if len(failed) < len(some):
-            self._failures = 0
+            self._reach.note_answer()
             return
         for reason in failed.values():
-            self._note_failure(reason)
+            if self._note_failure(reason):
+                return
 
-    def _note_failure(self, error: CommerceError) -> None:
-        """One more reading that failed; with too many in a row, every group that is not read yet has failed."""
-        self._failures += 1
-        if self._failures > MOST_FAILED:
+    def _note_failure(self, error: CommerceError) -> bool:
+        """One more reading that failed; whether the channel is out of reach by now: then every group that is not read
+        yet has failed. Raises what is about every reading."""
+        lost = self._reach.is_lost()
+        if lost:
             self._failed = dict.fromkeys(self._order, error) | self._failed
+        return lost

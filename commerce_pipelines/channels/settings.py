@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from ..core import urls
 from ..core.errors import SettingsError
-from ..core.lanes import ODOO, PRIVACY
+from ..core.lanes import EVERY, ODOO, PRIVACY
 from ..core.section import Secret, Section
 from ..domain.content.rules import ContentRules
 from ..domain.fulfilment.rules import FulfilmentRules
@@ -83,6 +83,10 @@ class ChannelSettings(SaleRules, tag_field="kind", kw_only=True, frozen=True):
             yield "group", "must match [a-z][a-z0-9_]*, because it becomes part of asset keys and of sensors' names."
         if self.name in (ODOO, PRIVACY):
             yield "name", "is the name of a group of assets that all channels share; choose another."
+        if self.name.startswith(f"{ODOO}__"):
+            yield "name", f"must not begin with {ODOO}__, as the steps that read Odoo for a group do; choose another."
+        if self.name == EVERY:
+            yield "name", "is what runs of several channels are called by; choose another."
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):

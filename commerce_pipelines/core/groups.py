@@ -44,6 +44,11 @@ def location_of(group: str) -> str:
     return in_group(LOCATION, group)
 
 
+def is_of_groups(location: str) -> bool:
+    """Whether a code location is the first one or that of a group, also of one that is in no settings any more."""
+    return location == LOCATION or location.startswith(f"{LOCATION}_")
+
+
 def attribute_of(group: str) -> str:
     """What Dagster loads from the module `definitions` for a group."""
     return f"{ATTRIBUTE}{group}" if group else "defs"

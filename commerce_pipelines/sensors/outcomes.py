@@ -16,7 +16,7 @@ import msgspec
 from ..assets.looked_at import LOOKED_AT, MESSAGES_COME, describe_messages, looked_at_keys, messages_come_keys
 from ..assets.looked_at import describe as describe_looked_at
 from ..core.errors import CommerceError
-from ..core.groups import LOCATION, location_of
+from ..core.groups import LOCATION, is_of_groups, location_of
 from ..resources.alerts import alert
 from ..resources.borders import in_our_words
 from ..resources.connections import Connections
@@ -35,8 +35,8 @@ def alert_sensors(
 
 
 def run_failures(alerts: Alerts, groups: Collection[str] = ()) -> dg.SensorDefinition:
-    """Reports job, channel, days and the failed step's own sentence; never personal data or a traceback."""
-    of_groups = {location_of(group) for group in groups}
+    """Reports job, channel, days and the failed step's own sentence; never personal data or a traceback. A run of
+    a group that has left the settings since is told, too."""
 
     @dg.run_failure_sensor(
         name="run_failures",
@@ -49,7 +49,7 @@ def run_failures(alerts: Alerts, groups: Collection[str] = ()) -> dg.SensorDefin
     def failed(context: dg.RunFailureSensorContext, connections: dg.ResourceParam[Connections]) -> None:
         from ..flows.alerts import note_run, watch
 
-        if groups and _name_location(context.dagster_run.remote_job_origin) not in {LOCATION, *of_groups}:
+        if groups and not is_of_groups(_name_location(context.dagster_run.remote_job_origin)):
             return  # of somebody else's code in the same Dagster, or of a command that says itself what failed
         now = connections.instruments.now()
         work, subject, text = describe(context)

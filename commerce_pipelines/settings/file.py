@@ -35,6 +35,8 @@ from .sku_file import read_sku_file
 
 MISSING = object()
 MERGE = "tag:yaml.org,2002:merge"
+# Flows whose schedules and jobs are named CHANNEL_FLOW_nightly and CHANNEL_FLOW_backfill.
+NAMED_APART = ("returns", "content", "refunding", "inventory", "invoicing", "fulfilment")
 # Types that YAML reads into words and dates without being asked to.
 NOT_MEANT = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
 
@@ -214,7 +216,7 @@ def parse(text: str) -> Settings:
         for index, channel in enumerate(opened)
         if channel.inbox in [other.inbox for other in opened[:index] if other.inbox]
     ]
-    problems += _list_shared_warehouses(opened)
+    problems += [*_list_shared_warehouses(opened), *_list_shared_names(opened)]
     listen = sections.get("listen")
     if receiving and not (listen and listen.public_url) and not problems:
         problems.append(
@@ -240,6 +242,19 @@ def _list_shared_warehouses(channels: Sequence[ChannelSettings]) -> list[str]:
         for index, channel in enumerate(channels)
         if away[index] and away[index] in away[:index]
     ]
+
+
+def _list_shared_names(channels: Sequence[ChannelSettings]) -> list[str]:
+    """Channels whose own schedules and jobs would be called as those of a flow of another channel."""
+    taken = {
+        f"{channel.name}_{flow}": (channel.name, flow)
+        for channel in channels for flow in NAMED_APART if getattr(channel, flow).enabled
+    }  # fmt: skip
+    return [
+        f"channels[{channel.name}].name: its schedules and jobs would be called as those of channels[{other}].{flow}; "
+        "choose another."
+        for channel in channels if (place := taken.get(channel.name)) for other, flow in [place]
+    ]  # fmt: skip
 
 
 def _read_section(raw: Any, shape: Any, key: str, keys: tuple[str, ...]) -> tuple[Any, list[str]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from commerce_pipelines.channels.product_content import MOST_AGE, MOST_FAILED, Failed, FreshListings
+from commerce_pipelines.channels.product_content import MOST_AGE, Failed, FreshListings
+from commerce_pipelines.channels.reach import MOST_ALONE, MOST_LOST
 from commerce_pipelines.core.errors import (
     CredentialError,
     PermanentError,
@@ -19,17 +20,19 @@ from commerce_pipelines.core.errors import (
 from commerce_pipelines.domain.content.listings import ShownListing
 
 AT_ONCE = 2
-KEYS = [f"L{number}" for number in range(12)]
+KEYS = [f"L{number}" for number in range(40)]
 
 
 @dataclass
 class Shop:
-    """passed: seconds. asked: keys of each reading. bad: keys of which a reading fails, with the error."""
+    """passed: seconds. asked: keys of each reading. bad: keys of which a reading fails, with the error. lives: whether
+    it answers a cheap call."""
 
     passed: float = 0.0
     asked: list[list[str]] = field(default_factory=list)
     bad: dict[str, Exception] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    lives: bool = False
 
     def read(self, listings: Sequence[ShownListing], failed: Failed) -> Iterator[ShownListing]:
         keys = [listing.key for listing in listings]
@@ -43,7 +46,11 @@ class Shop:
 
     def open(self) -> FreshListings:
         groups = {key: [ShownListing(key=key, skus=(key,), values={})] for key in KEYS}
-        return FreshListings("The shop", self.read, lambda: self.passed, groups, AT_ONCE)
+        return FreshListings("The shop", self.read, lambda: self.passed, groups, AT_ONCE, self.ask)
+
+    def ask(self) -> None:
+        if not self.lives:
+            raise TransientError("down")
 
 
 def test_a_reading_serves_those_that_are_written_soon_after_it() -> None:
@@ -104,12 +111,32 @@ def test_with_too_many_in_a_row_it_is_the_channel_itself_which_is_not_asked_any_
     for key in KEYS[2:]:
         with pytest.raises(TransientError):
             fresh.show(key)
-    assert len(shop.asked) == 1 + MOST_FAILED + 1
+    assert len(shop.asked) == 1 + MOST_LOST + 1
     assert fresh.show(KEYS[0])  # which was read a moment ago
     shop.passed = MOST_AGE
     with pytest.raises(TransientError):
         fresh.show(KEYS[0])
-    assert len(shop.asked) == 1 + MOST_FAILED + 1
+    assert len(shop.asked) == 1 + MOST_LOST + 1
+
+
+def test_a_channel_that_answers_a_cheap_call_is_not_given_up_for_some_listings_in_a_row() -> None:
+    bad, good = KEYS[: MOST_ALONE // 2], KEYS[MOST_ALONE // 2 :]
+    shop = Shop(bad=dict.fromkeys(bad, TransientError("busy")), lives=True)
+    fresh = shop.open()
+    for key in bad:
+        with pytest.raises(TransientError):
+            fresh.show(key)
+    for key in good:
+        assert fresh.show(key)
+
+
+def test_it_is_given_up_after_many_listings_in_a_row() -> None:
+    shop = Shop(bad=dict.fromkeys(KEYS, TransientError("busy")), lives=True)
+    fresh = shop.open()
+    for key in KEYS:
+        with pytest.raises(TransientError):
+            fresh.show(key)
+    assert len(shop.asked) == MOST_ALONE + 1
 
 
 @pytest.mark.parametrize("error", [RateLimited("later", wait=1.0), CredentialError("who"), SettingsError("where")])

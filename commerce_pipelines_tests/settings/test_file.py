@@ -60,6 +60,8 @@ def test_several_accounts_of_one_kind() -> None:
             "fiscal_positions.oss-FR",
             "as in oss_FR",
         ),
+        (_write_one(name="odoo__north"), "channels[odoo__north].name", "must not begin with odoo__"),
+        (_write_one(name="every"), "channels[every].name", "choose another"),
         (_write_one(", carriers: [a]"), "channels[0].carriers", "mapping"),
         (_write_one(", departure_country: Germany"), "channels[shop_de].departure_country", "such as DE"),
         (_write_one(", taxes: [{country: CH, rate: .nan, tax: X}]"), "channels[shop_de].taxes[0].rate", "0 and 100"),

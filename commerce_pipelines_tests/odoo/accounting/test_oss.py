@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from commerce_pipelines.core.errors import CredentialError
 from commerce_pipelines.domain.sales.draft import MODULE
 from commerce_pipelines.domain.vat.keys import TaxKey
 from commerce_pipelines.odoo.accounting.oss import tag_of
@@ -20,11 +21,15 @@ LINE = ["document_type", "repartition_type", "tag_ids", "account_id"]
 
 @pytest.fixture
 def tag(world: World) -> Iterator[int]:
-    """The tag of l10n_eu_oss. A database without that module gets what its data file holds, for this test."""
+    """The tag of l10n_eu_oss. A database without that module gets what its data file holds, for this test, where
+    its user may make it: Odoo lets only those who administer accounting."""
     if tag := tag_of(world.client):
         yield tag
         return
-    made = world.create("account.account.tag", name="OSS", applicability="taxes")
+    try:
+        made = world.create("account.account.tag", name="OSS", applicability="taxes")
+    except CredentialError:
+        pytest.skip("l10n_eu_oss is not installed here, and this user may make no tag in its place")
     vals = {"module": "l10n_eu_oss", "name": "tag_oss", "model": "account.account.tag", "res_id": made}
     data = world.call("ir.model.data", "create", vals_list=[vals])
     yield made

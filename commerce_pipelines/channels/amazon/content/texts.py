@@ -163,12 +163,15 @@ class AmazonContent(Content):
             by_sku[change.listing.key].append(change)
         fed = self._choose_fed(changes)
         groups = {sku: [own[0].listing] for sku, own in by_sku.items()}
-        fresh = FreshListings("Amazon", self._read_now, self._api.clock, groups, PAGE_SIZE)
-        attempts = Attempts(lambda: self._search({}))
+        fresh = FreshListings("Amazon", self._read_now, self._api.clock, groups, PAGE_SIZE, self._ask)
+        attempts = Attempts(self._ask)
         for sku, own in by_sku.items():
             yield from attempts.make(sku, own, self._change_listing(sku, own, fresh, pictures, fed))
         for place, messages in fed.items():
             yield from self._fed.tell(place, messages, note)
+
+    def _ask(self) -> object:
+        return self._search({})
 
     def _choose_fed(self, changes: Sequence[SentChange]) -> dict[str, list[Message]]:
         """The marketplaces whose changes go by a feed, with no message yet; none where Amazon keeps breaking it off."""

@@ -21,7 +21,8 @@ from ....domain.content.entries import read_specifics, write_specifics
 from ....domain.content.fields import SPECIFICS, Limit
 from ....domain.content.listings import ShownListing
 from ...http.session import Repeat
-from ...product_content import MOST_FAILED, STOPS, Failed
+from ...product_content import STOPS, Failed
+from ...reach import MOST_LOST
 from ..api.account import Account
 from ..api.inventory_items import read_pages
 from .payloads import AspectsItem, ItemsAnswer, ShownItem
@@ -52,7 +53,7 @@ def read_some(account: Account, skus: Collection[str], failed: Failed) -> dict[s
             raise
         except (TransientError, PermanentError) as error:
             lost += 1
-            if lost > MOST_FAILED:
+            if lost > MOST_LOST:
                 raise
             if len(group) > 1:
                 groups = [*([sku] for sku in group), *groups]

@@ -228,9 +228,9 @@ class EbayContent(Content):
         groups = {
             item_id: [_drop_details(change.listing, own) for change in own] for item_id, own in by_item.items()
         }  # fmt: skip
-        fresh = FreshListings("eBay", self._read_now, self._clock, groups, REREAD_AT_ONCE)
+        fresh = FreshListings("eBay", self._read_now, self._clock, groups, REREAD_AT_ONCE, self._ask)
         prices: list[SentChange] = []
-        attempts = Attempts(lambda: self._account.trading("GetUser", {}, repeat=Repeat.STATE))
+        attempts = Attempts(self._ask)
         for item_id, own in by_item.items():
             prices += [change for change in own if change.field == PRICE]
             if others := [change for change in own if change.field != PRICE]:
@@ -240,6 +240,9 @@ class EbayContent(Content):
                 yield from self._send_prices(prices[:STATUSES_A_CALL], fresh, attempts)
                 prices = prices[STATUSES_A_CALL:]
         yield from self._send_prices(prices, fresh, attempts)
+
+    def _ask(self) -> object:
+        return self._account.trading("GetUser", {}, repeat=Repeat.STATE)
 
     def _send_prices(
         self, prices: Sequence[SentChange], fresh: FreshListings, attempts: Attempts

@@ -170,7 +170,7 @@ class ShopifyContent(Content):
         for change in changes:
             by_product[change.listing.reference["product_id"]].append(change)
         groups = {gid: [change.listing for change in own] for gid, own in by_product.items()}
-        fresh = FreshListings("Shopify", self._read_now, self._clock, groups, AT_ONCE)
+        fresh = FreshListings("Shopify", self._read_now, self._clock, groups, AT_ONCE, self.includes_tax)
         attempts = Attempts(self.includes_tax)
         for gid, own in by_product.items():
             for due, outcomes in self._change_product(gid, own, fresh, pictures):
