@@ -33,8 +33,12 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 MASTER_KEY = bytes(range(32))
-# Tests of whole services, which wait most of the time: last, they would hold up the end.
-FIRST = {"test_deployed", "test_deployed_workers", "test_workers", "test_run_life", "test_run_launcher"}
+# Tests that take longest, of whole services and of all lanes: last, a worker would be alone with one of them.
+FIRST = {
+    "test_deployed", "test_deployed_groups", "test_deployed_workers", "test_workers", "test_run_life",
+    "test_run_launcher", "test_every_lane_leaks_nothing", "test_model", "test_others_words", "test_drift",
+    "test_killed",
+}  # fmt: skip
 SERVER, ROOT = "COMMERCE_TEST_DATABASE_URL", "COMMERCE_TEST_ROOT"
 
 
@@ -106,22 +110,54 @@ def database(server_url: str) -> Iterator[str]:
         yield url
 
 
+class Sweeper:
+    """Empties the worker's database by one session: a new one would read about all tables anew, for each test."""
+
+    def __init__(self, url: str) -> None:
+        self._url = libpq_url(url)
+        self._connection: Any = None
+
+    def sweep(self) -> None:
+        try:
+            self._clear()
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):  # a test has ended all sessions
+            self.close()
+            self._clear()
+
+    def _clear(self) -> None:
+        if self._connection is None:
+            self._connection = psycopg2.connect(self._url)
+        with self._connection as connection, connection.cursor() as cursor:
+            for table in ("public.instigators", "public.jobs", "public.runs"):
+                cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
+                if cursor.fetchone() == (True,):
+                    cursor.execute(f"DELETE FROM {table}")
+            cursor.execute(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'commerce'::regnamespace AND relkind = 'r'"
+                " AND relname NOT IN ('alembic_version', 'audit')"  # nobody empties the audit
+                " ORDER BY relname = 'zstd_dictionaries'"  # referenced by the landing
+            )
+            # In one message: a message for each table takes twice as long.
+            cursor.execute("; ".join(f"DELETE FROM commerce.{table}" for (table,) in cursor.fetchall()))
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@pytest.fixture(scope="session")
+def sweeper(database: str) -> Iterator[Sweeper]:
+    sweeper = Sweeper(database)
+    yield sweeper
+    sweeper.close()
+
+
 @pytest.fixture
-def warehouse(database: str) -> Iterator[Warehouse]:
+def warehouse(database: str, sweeper: Sweeper) -> Iterator[Warehouse]:
     """An empty warehouse, and nothing of what an earlier test's Dagster kept beside it: the product reads that too."""
+    sweeper.sweep()
     warehouse = Warehouse(database, MASTER_KEY)
-    with warehouse.transaction() as connection, connection.cursor() as cursor:
-        for table in ("public.instigators", "public.jobs", "public.runs"):
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
-            if cursor.fetchone() == (True,):
-                cursor.execute(f"DELETE FROM {table}")
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'commerce'::regnamespace AND relkind = 'r'"
-            " AND relname NOT IN ('alembic_version', 'audit')"  # nobody empties the audit
-            " ORDER BY relname = 'zstd_dictionaries'"  # referenced by the landing
-        )
-        # In one message: a message for each table takes twice as long.
-        cursor.execute("; ".join(f"DELETE FROM commerce.{table}" for (table,) in cursor.fetchall()))
     yield warehouse
     warehouse.close()
 

@@ -19,6 +19,7 @@ from commerce_pipelines_tests.doubles.doors import doors
 
 SHOP, FIRST, DAYS = "shop_de", date(2026, 1, 1), 322
 LAST = FIRST + timedelta(days=DAYS - 1)
+TOO_LATE = FIRST + timedelta(days=LONGEST_RUN_DAYS)  # the first day that a run of all days until it is too long for
 YAML = """
 odoo: {url: 'http://127.0.0.1:8069', database: shop, username: bot, password: {env: ODOO_PASSWORD}}
 channels:
@@ -75,14 +76,14 @@ def test_a_range_that_nothing_slices_is_refused_with_the_command(
     with dg.DagsterInstance.ephemeral() as instance:
         done = job.execute_in_process(
             instance=instance, asset_selection=[dg.AssetKey([SHOP, table]) for table in tables], raise_on_error=False,
-            tags={RANGE_START: str(FIRST), RANGE_END: str(LAST)},
+            tags={RANGE_START: str(FIRST), RANGE_END: str(TOO_LATE)},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )  # fmt: skip
     assert calls == []
     (failure,) = [event.step_failure_data for event in done.all_node_events if event.is_step_failure]
     text = failure.user_failure_data.description  # type: ignore[union-attr]
     assert text is not None
-    assert f"`commerce-pipelines backfill {SHOP} --from {FIRST} --to {LAST}`" in text
+    assert f"`commerce-pipelines backfill {SHOP} --from {FIRST} --to {TOO_LATE}`" in text
 
 
 def test_the_commands_own_runs_may_be_as_long_as_a_person_asked_for(defs: dg.Definitions) -> None:
@@ -95,9 +96,9 @@ def test_the_commands_own_runs_may_be_as_long_as_a_person_asked_for(defs: dg.Def
     def probe(context: dg.AssetExecutionContext) -> None:
         seen.append(days_of(context))
 
-    tags = {RANGE_START: str(FIRST), RANGE_END: str(LAST), BACKFILL_TAG: "shop_de"}
+    tags = {RANGE_START: str(FIRST), RANGE_END: str(TOO_LATE), BACKFILL_TAG: "shop_de"}
     assert dg.materialize([probe], tags=tags).success
-    assert seen == [(FIRST, LAST + timedelta(days=1))]
+    assert seen == [(FIRST, TOO_LATE + timedelta(days=1))]
 
 
 def slices() -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,15 @@ class Lanes:
 
     def __init__(self, world: sandbox.World, connections: Connections, folder: Path) -> None:
         self.world, self.connections, self.folder = world, connections, folder
-        self.definitions = build_defs(connections.settings, connections)
-        self.job = self.definitions.resolve_implicit_global_asset_job_def()
         self.said: list[str] = []
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        return build_defs(self.connections.settings, self.connections)
+
+    @cached_property
+    def job(self) -> dg.JobDefinition:
+        return self.definitions.resolve_implicit_global_asset_job_def()
 
     def run(self, instance: dg.DagsterInstance, name: str) -> bool:
         """The channel's orders of yesterday and today; whether the run succeeds."""

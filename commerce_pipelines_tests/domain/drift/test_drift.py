@@ -19,7 +19,7 @@ from commerce_pipelines.channels.registry import personal_fields
 from commerce_pipelines.domain.drift.comparison import ENOUGH, Change, Finding, chance, compare
 from commerce_pipelines.domain.drift.documents import read_document
 from commerce_pipelines.domain.drift.profile import Kind, Profiler, kind_of
-from commerce_pipelines_tests.doubles.traffic import Traffic, at, list_members
+from commerce_pipelines_tests.doubles.traffic import Day, Traffic, at, list_members
 from commerce_sandbox.amazon.demo import demo_orders as amazon_orders
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.ebay.demo import demo_orders as ebay_orders
@@ -105,12 +105,14 @@ def about(findings: list[Finding], path: str) -> list[Finding]:
 @pytest.mark.parametrize("sample", [ORDER, *read_samples()], ids=lambda sample: str(next(iter(sample))))
 def test_forty_changes_of_each_sample_are_found_on_their_day(sample: Any) -> None:
     traffic = Traffic(sample, seed=4, personal=PERSONAL)
-    before = traffic.days(15, 8)
+    before, day = traffic.days(15, 8), Day(traffic, 8)
     for path, way in list_mutations(traffic, 40):
-        whole = about(compare_day(traffic, before, at(path, WAYS[way]), 8), path)
-        assert any(finding.is_alarm for finding in whole), (path, way)
-        single = about(compare_day(traffic, before, at(path, WAYS[way]), 1), path)
-        assert any(finding.example == "R0" for finding in single), (path, way)
+        whole = day.change_all(at(path, WAYS[way]))
+        of_all = compare(whole.finish(), before, whole.examples)
+        assert any(finding.is_alarm for finding in about(of_all, path)), (path, way)
+        single = day.change_first(at(path, WAYS[way]))
+        of_first = compare(single.finish(), before, single.examples)
+        assert any(finding.example == "R0" for finding in about(of_first, path)), (path, way)
 
 
 @pytest.mark.parametrize("sample", [ORDER, *read_samples()], ids=lambda sample: str(next(iter(sample))))
