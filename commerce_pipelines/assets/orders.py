@@ -159,7 +159,9 @@ def staged_orders_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefini
         started = connections.instruments.clock()
         start, end = days_of(context)
         with failures():
-            staged = stage(connections, name, start, end, run_id=context.run.run_id)
+            staged = stage(
+                connections, name, start, end, run_id=context.run.run_id, whole=LANDED_TAG not in context.run.tags
+            )
         if staged.refused:
             context.log.warning("%d orders could not be read and wait in exceptions.", staged.refused)
         seconds = round(connections.instruments.clock() - started, 2)

@@ -169,10 +169,11 @@ def staged_returns_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefin
         from ..flows.returns.stage import Staged, offered_topics, stage
 
         start, end = days_of(context)
+        whole = LANDED_TAG not in context.run.tags
         with failures():
             offered = offered_topics(connections, name)
             staged = {
-                topic: stage(connections, name, topic, start, end, run_id=context.run.run_id)
+                topic: stage(connections, name, topic, start, end, run_id=context.run.run_id, whole=whole)
                 if topic in offered
                 else Staged()
                 for topic in keys

@@ -35,10 +35,11 @@ from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ...warehouse.orders.ledger import LEDGER, read_entries, read_unreadable
 from ...warehouse.orders.reductions import find_whole
+from ...warehouse.tables.database import storable
 from ..odoo_writer import odoo_writers
 from .figures import Loaded, sum_figures
 from .landed_to_draft import PAST_AGE_LIMIT, drafts_of
-from .marks import STAYS, choose_holds, choose_marks, mark
+from .marks import STAYS, WRITTEN, choose_holds, choose_marks, mark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from ...warehouse.exceptions import Failure, OpenException
 
 STAGE = "load"
+# What the ledger keeps of the last draft, and what it has before the first.
+_CARRIED = ("expected_tax", "rounding", "regime", "tax_country", "warehouse", "evidence", "base")
+_UNDECIDED = (None, 0, "", "", "", "{}", "")
 Row = Mapping[str, Any]
 
 
@@ -325,36 +329,36 @@ def _add_confirmed_flag(outcome: SaleOutcome, sale: Sale | None) -> SaleOutcome:
 def _build_ledger(
     connections: Connections, name: str, rows: list[Row], work: Sorted, drafts: Mapping[str, SaleDraft], now: datetime
 ) -> pd.DataFrame:
-    """One row per staged order. An order that was not drafted in this run keeps the evidence of its last draft."""
+    """One row per staged order. An order that was not drafted in this run keeps the evidence of its last draft. A row
+    that says nothing else than before, of an order that this run did not write to Odoo, keeps its time."""
     import pandas as pd
 
     from ...warehouse.tables.frames import read_frame
 
-    carried = ("expected_tax", "rounding", "regime", "tax_country", "warehouse", "evidence", "base")
     with connections.warehouse.transaction() as connection:
-        before = {
-            row["order_id"]: row
-            for row in read_frame(
-                connection, "sale_orders", ["order_id", *carried], "channel = %s AND order_id = ANY(%s)",
-                (name, [row["order_id"] for row in rows]),
-            ).to_dict("records")
-        }  # fmt: skip
+        ids = [row["order_id"] for row in rows]
+        frame = read_frame(connection, "sale_orders", LEDGER, "channel = %s AND order_id = ANY(%s)", (name, ids))
+    before = {row["order_id"]: row for row in frame.to_dict("records")}
     ledger = []
     for row in rows:
         o, old, draft = work.verdicts[row["order_id"]], before.get(row["order_id"], {}), drafts.get(row["order_id"])
         *decided, evidence, base = (
-            _replace_missing(old.get(key), default) for key, default in zip(carried, (None, 0, "", "", "", "{}", ""))
+            _replace_missing(old.get(key), default) for key, default in zip(_CARRIED, _UNDECIDED, strict=True)
         )
         if draft is not None:
             decided = [draft.expected_tax, o.rounding, draft.regime, draft.tax_country, draft.warehouse]
             evidence = msgspec.json.encode(draft.evidence).decode() if draft.evidence else evidence
             new = next_base(draft, o, now)
             base = msgspec.json.encode(new).decode() if new else base
-        ledger.append((
+        cells = (
             row["channel"], row["order_id"], row["day"], row["digest"], o.action.value, o.odoo_id or None, o.name,
             o.state, row["currency"], row["total"], o.amount_total, o.amount_tax, *decided, evidence, base,
-            o.code, o.message, now,
-        ))  # fmt: skip
+            o.code, storable(o.message),
+        )  # fmt: skip
+        is_same = o.action not in WRITTEN and cells == tuple(
+            _replace_missing(old.get(key), None) for key in LEDGER[:-1]
+        )
+        ledger.append((*cells, old["loaded_at"] if is_same else now))
     frame = pd.DataFrame.from_records(ledger, columns=list(LEDGER)).convert_dtypes(dtype_backend="pyarrow")
     return frame.astype({"odoo_id": "int64[pyarrow]", "expected_tax": "int64[pyarrow]"})
 

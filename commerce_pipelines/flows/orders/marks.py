@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .load import Sorted
 
 LOG = logging.getLogger(__name__)
-_WRITTEN = frozenset((Action.CREATED, Action.CONFIRMED, Action.CHANGED))
+WRITTEN = frozenset((Action.CREATED, Action.CONFIRMED, Action.CHANGED))
 # Actions after which flags about stock and partner stay, because the run did not look at them.
 STAYS = frozenset((Action.UNCHANGED, Action.FLAGGED, Action.REFUSED))
 
@@ -75,7 +75,7 @@ def choose_marks(work: Sorted, holding: frozenset[str]) -> Marks:
         if order_id in work.kept or not outcome.odoo_id:
             continue
         now = flags_after(outcome, before)
-        if now.keys() != before.keys() or (now and outcome.action in _WRITTEN):
+        if now.keys() != before.keys() or (now and outcome.action in WRITTEN):
             marks.show[outcome.odoo_id] = tuple(now.values())
         holds, held = holding & now.keys(), order_id not in loaded and holding & before.keys()
         if holds and not held and outcome.state in SOLD:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,8 +21,10 @@ from ...domain.orders.order import Order, OrderStatus, check, measure
 from ...domain.vat.territories import territory
 from ...resources.connections import Connections
 from ..intake.answers import misfiled, read_answer
+from ..intake.reading import name_reading
 
 if TYPE_CHECKING:
+    from ...warehouse.exceptions import Failure
     from ...warehouse.landing.landing import Landing, Snapshot
 
 STAGE = "transform"
@@ -77,22 +79,28 @@ def read_landed(source: Orders, landing: Landing, order_ids: Sequence[str]) -> I
 
 
 def stage(
-    connections: Connections, name: str, start: date, end: date, *, run_id: str = "", now: datetime | None = None
-) -> Staged:
-    """Replace the staged rows of the days `[start, end)`, all in one transaction. An answer that cannot be read goes to
-    the exceptions, and the others go on. An order whose data subject is erased gets no row; one whose answers were
-    destroyed at their age limit keeps the one that it has."""
+    connections: Connections, name: str, start: date, end: date, *, run_id: str = "", now: datetime | None = None,
+    whole: bool = True,
+) -> Staged:  # fmt: skip
+    """Replace the staged rows of the days `[start, end)`, all in one transaction; what stays is not written. An answer
+    that cannot be read goes to the exceptions, and the others go on. An order whose data subject is erased gets no row;
+    one whose answers were destroyed at their age limit keeps the one that it has. whole: read all answers (runs by
+    hand, backfills, the nightly run), and not only those that are not staged yet. The figures are always of all."""
     from ...warehouse import exceptions
+    from ...warehouse.landing.kept_rows import list_read, note_read
     from ...warehouse.orders import staged_rows
 
     now = now or connections.instruments.now()
     source = connections.channel(name).orders
-    staged = Staged()
+    staged, days = Staged(), [start + timedelta(days=offset) for offset in range((end - start).days)]
+    reading = name_reading(connections.settings, name, Topic.ORDERS)
     refused: list[tuple[Snapshot, RecordError]] = []
     with connections.warehouse.transaction() as connection:
         with staged_rows.writer(connection, name, start, end, territory) as writer:
-            for snapshot in connections.landing(name, Topic.ORDERS).newest(start, end):
+            read = () if whole else list_read(connection, name, Topic.ORDERS, days, reading)
+            for snapshot in connections.landing(name, Topic.ORDERS).newest(start, end, but_staged=read):
                 if snapshot.raw is None:
+                    writer.leave_out(snapshot)
                     for part in (staged, staged.of(snapshot.day)):
                         part.expired += snapshot.expired
                         part.forgotten += not snapshot.expired
@@ -101,22 +109,25 @@ def stage(
                     order = read_order(source, snapshot.raw, snapshot.record_id)
                 except RecordError as error:
                     refused.append((snapshot, error))
+                    writer.leave_out(snapshot)
                     staged.of(snapshot.day).refused += 1
                     continue
                 writer.add(snapshot, order)
+        note_read(connection, name, Topic.ORDERS, days, reading)
         _add_figures(staged, staged_rows.figures(connection, name, start, end))
-        failures = [
-            exceptions.Failure(
-                record_id=snapshot.record_id, day=snapshot.day, reason=error.reason, digest=snapshot.digest
-            )
-            for snapshot, error in refused
-        ]
+        failures = [_build_failure(snapshot, error) for snapshot, error in refused]
         failing = [failure.record_id for failure in failures]
         exceptions.record(connection, name, Topic.ORDERS, STAGE, failures, run_id, now)
         exceptions.resolve_others(connection, name, Topic.ORDERS, STAGE, (start, end), failing, now)
     failpoint("staged")
     staged.refused = len(refused)
     return staged
+
+
+def _build_failure(snapshot: Snapshot, error: RecordError) -> Failure:
+    from ...warehouse.exceptions import Failure
+
+    return Failure(record_id=snapshot.record_id, day=snapshot.day, reason=error.reason, digest=snapshot.digest)
 
 
 def _add_figures(staged: Staged, figures: Iterable[tuple[date, str, str, int, int, int]]) -> None:

@@ -7,8 +7,8 @@ translation (channels/*/returns/), the tables (warehouse/returns/staged_rows.py)
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +20,7 @@ from ...core.topics import Topic
 from ...domain.returns.records import Refund, RefundState, Return, check_refund, check_return
 from ...resources.connections import Connections
 from ..intake.answers import misfiled, read_answer
+from ..intake.reading import name_reading
 
 if TYPE_CHECKING:
     from ...warehouse.landing.landing import Snapshot
@@ -96,24 +97,29 @@ def read_landed(
 
 def stage(
     connections: Connections, name: str, topic: Topic, start: date, end: date, *, run_id: str = "",
-    now: datetime | None = None,
+    whole: bool = True,
 ) -> Staged:  # fmt: skip
-    """Replace the topic's staged rows of the days `[start, end)`, all in one transaction. An answer that cannot be read
-    goes to the exceptions, and the others go on. A record whose data subject is erased gets no row; one whose answers
-    were destroyed at their age limit keeps the one that it has."""
+    """Replace the topic's staged rows of the days `[start, end)`, all in one transaction; what stays is not written. An
+    answer that cannot be read goes to the exceptions, and the others go on. A record whose data subject is erased gets
+    no row; one whose answers were destroyed at their age limit keeps the one that it has. whole: read all answers (runs
+    by hand, backfills, the nightly run), and not only those that are not staged yet. The figures are always of all."""
     from ...warehouse import exceptions
+    from ...warehouse.landing.kept_rows import list_read, note_read
     from ...warehouse.returns import staged_rows, unread_refunds
 
-    now = now or connections.instruments.now()
+    now = connections.instruments.now()
     source = source_of(connections.channel(name), topic)
-    staged = Staged()
+    staged, days = Staged(), [start + timedelta(days=offset) for offset in range((end - start).days)]
+    reading = name_reading(connections.settings, name, topic)
     failures = []
     unread: list[UnreadRefund] = []
     readable: list[str] = []
     with connections.warehouse.transaction() as connection:
         with staged_rows.writer(connection, name, topic, start, end) as writer:
-            for snapshot in connections.landing(name, topic).newest(start, end):
+            read = () if whole else list_read(connection, name, topic, days, reading)
+            for snapshot in connections.landing(name, topic).newest(start, end, but_staged=read):
                 if snapshot.raw is None:
+                    writer.leave_out(snapshot)
                     _count(staged, snapshot.day, "expired" if snapshot.expired else "forgotten")
                     continue
                 try:
@@ -121,11 +127,13 @@ def stage(
                 except RecordError as error:
                     failures.append(_build_failure(snapshot, error))
                     unread += _describe_unread(connections.channel(name), topic, snapshot, error)
+                    writer.leave_out(snapshot)
                     _count(staged, snapshot.day, "refused")
                     continue
                 readable.append(snapshot.record_id)
                 writer.add(snapshot, record)
-                _add_figures(staged, snapshot.day, record)
+        note_read(connection, name, topic, days, reading)
+        _add_figures(staged, staged_rows.figures(connection, name, topic, start, end))
         if topic is Topic.REFUNDS:
             unread_refunds.drop(connection, name, readable)
             unread_refunds.keep(connection, name, unread)
@@ -160,10 +168,11 @@ def _count(staged: Staged, day: date, figure: str) -> None:
         setattr(part, figure, getattr(part, figure) + 1)
 
 
-def _add_figures(staged: Staged, day: date, record: Return | Refund) -> None:
-    for part in (staged, staged.of(day)):
-        part.records += 1
-        part.lines += len(record.lines)
-        part.by_state[record.state] += 1
-        if isinstance(record, Refund) and record.state is RefundState.DONE:
-            part.by_currency[record.currency] += record.total
+def _add_figures(staged: Staged, figures: Iterable[tuple[date, str, str, int, int, int]]) -> None:
+    for day, state, currency, records, lines, total in figures:
+        for part in (staged, staged.of(day)):
+            part.records += records
+            part.lines += lines
+            part.by_state[state] += records
+            if currency and state == RefundState.DONE:
+                part.by_currency[currency] += total

@@ -22,6 +22,7 @@ from ...domain.orders.order import business_day
 from ..tables.database import AMONG, Warehouse, listed, lock_number, storable
 from .binary_rows import COLUMNS, COMMON, COPY_HEADER, EPOCH_DAY, LENGTH, NUMBER, ROW, count_microseconds
 from .dictionaries import COMPRESSION_LEVEL, SAMPLE_COUNT, Dictionaries, label
+from .kept_rows import write_condition
 from .vault import CorruptError, Vault
 
 if TYPE_CHECKING:
@@ -180,13 +181,14 @@ class Landing:
             )
             return {record_id for (record_id,) in cursor}
 
-    def newest(self, start: date, end: date, *, as_python: bool = False) -> Iterator[Snapshot]:
+    def newest(
+        self, start: date, end: date, *, as_python: bool = False, but_staged: Collection[date] = ()
+    ) -> Iterator[Snapshot]:
         """The newest answer of each record of the days `[start, end)`, ordered by day and record id: as the database
-        orders texts, or, at the cost of a sort there, as Python does.
-
-        Uses constant memory; all rows are from the same instant.
-        """
+        orders texts, or, at the cost of a sort there, as Python does. but_staged: days of which those are left out that
+        are staged already. Uses constant memory; all rows are from the same instant."""
         by_id = 's.record_id COLLATE "C"' if as_python else "s.record_id"
+        staged = f"AND NOT {write_condition(self._topic)}" if but_staged else ""
         with self._warehouse.transaction() as connection:
             with connection.cursor() as cursor:
                 # Without statistics (right after a large landing) the planner would hash the whole history.
@@ -194,8 +196,8 @@ class Landing:
             with connection.cursor("newest") as cursor:
                 cursor.itersize = ROWS_A_FETCH
                 cursor.execute(
-                    f"{SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} ORDER BY s.day, {by_id}",
-                    (self._channel, self._topic, start, end),
+                    f"{SEALED} AND s.day >= %s AND s.day < %s AND {_NEWEST} {staged} ORDER BY s.day, {by_id}",
+                    (self._channel, self._topic, start, end, *([list(but_staged)] if staged else [])),
                 )
                 yield from self.open_rows(connection, cursor)
 

@@ -6,7 +6,7 @@ bridge to the database (tables/frames.py). Import it inside functions: it loads 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from operator import attrgetter
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from ...core.topics import Topic
 from ...domain.orders.order import Order
 from ..landing.expired import expired_on
+from ..landing.kept_rows import drop, drop_stale, is_any_staged
 from ..landing.landing import Snapshot
-from ..tables.frames import clear_days, clear_orders, write_rows
+from ..tables.database import AMONG, listed
+from ..tables.frames import block_writers, write_difference, write_rows
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -61,16 +63,17 @@ def line_rows(snapshot: Snapshot, order: Order) -> list[tuple[Any, ...]]:
 
 
 class Writer:
-    """Writes the staged rows of some days in the caller's transaction, many at a time. Until then it keeps rows only,
-    no orders.
+    """Writes the staged rows of some days in the caller's transaction, many at a time, and of them what differs. Until
+    then it keeps rows only, no orders.
 
     territory: names the special VAT territory of a country and postcode, '' for none (domain/vat/territories.py).
     """
 
-    def __init__(self, connection: Connection, channel: str, territory: Territory) -> None:
-        self._connection, self._channel, self._territory = connection, channel, territory
+    def __init__(self, connection: Connection, channel: str, days: Collection[date], territory: Territory) -> None:
+        self._connection, self._channel, self._days, self._territory = connection, channel, days, territory
         self._orders: list[tuple[Any, ...]] = []
         self._lines: list[tuple[Any, ...]] = []
+        self._gone: list[str] = []
 
     def add(self, snapshot: Snapshot, order: Order) -> None:
         self._orders.append(order_row(snapshot, order, self._territory))
@@ -78,29 +81,44 @@ class Writer:
         if len(self._orders) >= ORDERS_A_WRITE:
             self.flush()
 
+    def leave_out(self, snapshot: Snapshot) -> None:
+        """The order has no row on these days: its answer cannot be read, or must not. Where it was destroyed at its age
+        limit, the row stays."""
+        if not snapshot.expired:
+            self._gone.append(snapshot.record_id)
+        if len(self._gone) >= ORDERS_A_WRITE:
+            self.flush()
+
     def flush(self) -> None:
-        """Write the added rows; the rows of an order that was on another day before are removed there."""
+        """Write what was added; an order that was on another day before leaves it."""
+        drop(self._connection, self._channel, Topic.ORDERS, self._days, self._gone)
         orders, lines = self._orders, self._lines
-        self._orders, self._lines = [], []
+        self._orders, self._lines, self._gone = [], [], []
+        if not orders:
+            return
         ids = [row[0] for row in orders]
-        # Otherwise none of these orders has lines to delete.
-        if clear_orders(self._connection, "orders", self._channel, ids):
-            clear_orders(self._connection, "order_lines", self._channel, ids)
-        write_rows(self._connection, "orders", ORDERS, orders)
-        write_rows(self._connection, "order_lines", LINES, lines)
+        if not is_any_staged(self._connection, self._channel, Topic.ORDERS, ids):
+            write_rows(self._connection, "orders", ORDERS, orders)
+            write_rows(self._connection, "order_lines", LINES, lines)
+            return
+        where, params = f"channel = %s AND order_id {AMONG}", [self._channel, listed(ids)]
+        for table, names, rows, key in (
+            ("orders", ORDERS, orders, ("order_id",)), ("order_lines", LINES, lines, ("order_id", "line_id")),
+        ):  # fmt: skip
+            write_difference(self._connection, table, names, rows, key, where, params)
 
 
 @contextmanager
 def writer(
     connection: Connection, channel: str, start: date, end: date, territory: Territory = lambda country, postcode: ""
 ) -> Iterator[Writer]:
-    """Delete the staged rows of the days `[start, end)`, and return the writer of the new ones. Rows that cannot be
-    made again, because their answers were destroyed at their age limit, stay."""
+    """Delete the staged rows of the days `[start, end)` that are not of the newest answers, and return the writer of
+    the others. Rows that cannot be made again, because their answers were destroyed at their age limit, stay."""
     days = [start + timedelta(days=offset) for offset in range((end - start).days)]
-    stay = expired_on(connection, channel, Topic.ORDERS, days)
     for table in ("orders", "order_lines"):
-        clear_days(connection, table, channel, days, but=stay)
-    writer = Writer(connection, channel, territory)
+        block_writers(connection, table, channel)
+    drop_stale(connection, channel, Topic.ORDERS, days, expired_on(connection, channel, Topic.ORDERS, days))
+    writer = Writer(connection, channel, days, territory)
     yield writer
     writer.flush()
 

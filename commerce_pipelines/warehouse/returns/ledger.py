@@ -25,6 +25,8 @@ RETURN_PICKINGS = (
     "loaded_at",
 )
 _OF_DOCUMENT = ("odoo_id", "name", "state", "payment_state", "amount_total", "amount_tax")
+# What a run did in Odoo: the audit tells of each time.
+_DONE = "'created', 'changed', 'recognised', 'opened', 'received'"
 TABLES = {Topic.REFUNDS: ("credit_notes", CREDIT_NOTES), Topic.RETURNS: ("return_pickings", RETURN_PICKINGS)}
 
 
@@ -49,7 +51,8 @@ class SaleEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def keep(connection: Connection, topic: Topic, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write the ledger's rows, their values in the order of the table's columns; a row of the same record is replaced.
+    """Write the ledger's rows, their values in the order of the table's columns; a row of the same record is replaced,
+    if it says something else, or if Odoo was written to.
 
     A credit note stays in Odoo when its refund fails or is refused later, so its row goes on telling of it.
     """
@@ -57,17 +60,20 @@ def keep(connection: Connection, topic: Topic, rows: Sequence[tuple[Any, ...]]) 
 
     table, columns = TABLES[topic]
     kept = _OF_DOCUMENT if topic is Topic.REFUNDS else ()
-    changes = ", ".join(
-        f"{column} = CASE WHEN excluded.odoo_id IS NULL THEN before.{column} ELSE excluded.{column} END"
+    news = {
+        column: f"CASE WHEN excluded.odoo_id IS NULL THEN before.{column} ELSE excluded.{column} END"
         if column in kept
-        else f"{column} = excluded.{column}"
+        else f"excluded.{column}"
         for column in columns[2:]
-    )
+    }
+    changes = ", ".join(f"{column} = {new}" for column, new in news.items())
+    del news["loaded_at"]
     with connection.cursor() as cursor:
         execute_values(
             cursor,
             f"INSERT INTO commerce.{table} AS before ({', '.join(columns)}) VALUES %s"
-            f" ON CONFLICT (channel, {columns[1]}) DO UPDATE SET {changes}",
+            f" ON CONFLICT (channel, {columns[1]}) DO UPDATE SET {changes} WHERE excluded.action IN ({_DONE})"
+            f" OR ({', '.join(f'before.{column}' for column in news)}) IS DISTINCT FROM ({', '.join(news.values())})",
             sorted(rows),
             page_size=500,
         )

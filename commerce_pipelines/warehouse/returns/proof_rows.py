@@ -15,6 +15,7 @@ import msgspec
 from ...core.topics import Topic
 from ...domain.sales.completeness import Claim, Completeness
 from ..shared import proof_history
+from ..tables.upserts import write_changed
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -32,9 +33,7 @@ def keep(
     days: Mapping[tuple[date, str], Completeness],
     now: datetime,
 ) -> None:
-    """Replace the proofs of the days `[start, end)`."""
-    from psycopg2.extras import execute_values
-
+    """Replace the proofs of the days `[start, end)`; `proved_at` says when one last changed."""
     rows = [
         (
             channel, day, currency, proof.orders_in_channel, proof.sale_orders_in_odoo, proof.exceptions,
@@ -44,16 +43,8 @@ def keep(
         )
         for (day, currency), proof in days.items()
     ]  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM commerce.refund_proofs WHERE channel = %s AND day >= %s AND day < %s", (channel, *span)
-        )
-        execute_values(
-            cursor,
-            f"INSERT INTO commerce.refund_proofs ({', '.join(COLUMNS)}) VALUES %s ON CONFLICT DO NOTHING",
-            rows,
-            page_size=500,
-        )
+    proof_history.drop_others(connection, "refund_proofs", channel, span, days)
+    write_changed(connection, "refund_proofs", COLUMNS, COLUMNS[:3], rows, stamp="proved_at")
     proof_history.keep(connection, Topic.REFUNDS, channel, span, days, now)
 
 

@@ -6,7 +6,7 @@ What belongs here: the columns of both topics, and replacing the rows of some da
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from operator import attrgetter
@@ -17,8 +17,10 @@ import msgspec
 from ...core.topics import Topic
 from ...domain.returns.records import Refund, Return
 from ..landing.expired import expired_on
+from ..landing.kept_rows import drop, drop_stale
 from ..landing.landing import Snapshot
-from ..tables.frames import clear_days, clear_orders, write_rows
+from ..tables.database import AMONG, listed
+from ..tables.frames import block_writers, write_difference
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -76,12 +78,14 @@ def line_rows(topic: Topic, snapshot: Snapshot, record: Return | Refund) -> list
 
 
 class Writer:
-    """Writes the staged rows of some days of one topic in the caller's transaction, many at a time."""
+    """Writes the staged rows of some days of one topic in the caller's transaction, many at a time, and of them what
+    differs."""
 
-    def __init__(self, connection: Connection, channel: str, topic: Topic) -> None:
-        self._connection, self._channel, self._topic, self._shape = connection, channel, topic, SHAPES[topic]
+    def __init__(self, connection: Connection, channel: str, topic: Topic, days: Collection[date]) -> None:
+        self._connection, self._channel, self._topic, self._days = connection, channel, topic, days
         self._records: list[dict[str, Any]] = []
         self._lines: list[tuple[Any, ...]] = []
+        self._gone: list[str] = []
 
     def add(self, snapshot: Snapshot, record: Return | Refund) -> None:
         self._records.append(record_row(self._topic, snapshot, record))
@@ -89,31 +93,58 @@ class Writer:
         if len(self._records) >= RECORDS_A_WRITE:
             self.flush()
 
+    def leave_out(self, snapshot: Snapshot) -> None:
+        """The record has no row on these days: its answer cannot be read, or must not. Where it was destroyed at its
+        age limit, the row stays."""
+        if not snapshot.expired:
+            self._gone.append(snapshot.record_id)
+        if len(self._gone) >= RECORDS_A_WRITE:
+            self.flush()
+
     def flush(self) -> None:
-        """Write the added rows; the rows of a record that was on another day before are removed there."""
-        records, lines, shape = self._records, self._lines, self._shape
-        self._records, self._lines = [], []
-        ids = [row[shape.key] for row in records]
-        for table in (shape.table, shape.lines):
-            clear_orders(self._connection, table, self._channel, ids, shape.key)
-        if records:
-            names = list(records[0])
-            write_rows(self._connection, shape.table, names, [tuple(row[name] for name in names) for row in records])
-        columns = ("channel", shape.key, "order_id", "day", "position", *shape.line)
-        write_rows(self._connection, shape.lines, columns, lines)
+        """Write what was added; a record that was on another day before leaves it."""
+        drop(self._connection, self._channel, self._topic, self._days, self._gone)
+        records, lines, shape = self._records, self._lines, SHAPES[self._topic]
+        self._records, self._lines, self._gone = [], [], []
+        if not records:
+            return
+        where = f"channel = %s AND {shape.key} {AMONG}"
+        params = [self._channel, listed([row[shape.key] for row in records])]
+        names, of_lines = list(records[0]), ("channel", shape.key, "order_id", "day", "position", *shape.line)
+        rows = [tuple(row[name] for name in names) for row in records]
+        write_difference(self._connection, shape.table, names, rows, (shape.key,), where, params)
+        write_difference(self._connection, shape.lines, of_lines, lines, (shape.key, "line_id"), where, params)
 
 
 @contextmanager
 def writer(connection: Connection, channel: str, topic: Topic, start: date, end: date) -> Iterator[Writer]:
-    """Delete the topic's staged rows of the days `[start, end)`, and return the writer of the new ones. Rows that
-    cannot be made again, because their answers were destroyed at their age limit, stay."""
+    """Delete the topic's staged rows of the days `[start, end)` that are not of the newest answers, and return the
+    writer of the others. Rows that cannot be made again, because their answers were destroyed at their age limit,
+    stay."""
     days = [start + timedelta(days=offset) for offset in range((end - start).days)]
-    stay = expired_on(connection, channel, topic, days)
     for table in (SHAPES[topic].table, SHAPES[topic].lines):
-        clear_days(connection, table, channel, days, but=stay, key=SHAPES[topic].key)
-    writer = Writer(connection, channel, topic)
+        block_writers(connection, table, channel)
+    drop_stale(connection, channel, topic, days, expired_on(connection, channel, topic, days))
+    writer = Writer(connection, channel, topic, days)
     yield writer
     writer.flush()
+
+
+def figures(
+    connection: Connection, channel: str, topic: Topic, start: date, end: date
+) -> list[tuple[date, str, str, int, int, int]]:
+    """What is staged for the days `[start, end)`, without records whose answers were destroyed at their age limit:
+    (day, state, currency, records, lines, minor units)."""
+    shape = SHAPES[topic]
+    days = [start + timedelta(days=offset) for offset in range((end - start).days)]
+    money = ("currency", "sum(total)::bigint") if "total" in shape.own else ("''", "0")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT day, state, {money[0]}, count(*), sum(line_count)::bigint, {money[1]} FROM commerce.{shape.table}"
+            f" WHERE channel = %s AND day = ANY(%s::date[]) AND {shape.key} <> ALL(%s) GROUP BY 1, 2, 3 ORDER BY 1",
+            (channel, days, expired_on(connection, channel, topic, days)),
+        )
+        return cursor.fetchall()
 
 
 class Staged(msgspec.Struct, frozen=True, kw_only=True, gc=False):

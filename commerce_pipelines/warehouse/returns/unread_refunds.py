@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..tables.upserts import write_changed
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
@@ -33,19 +35,9 @@ _COLUMNS = UnreadRefund.__struct_fields__
 
 def keep(connection: Connection, channel: str, rows: Sequence[UnreadRefund]) -> None:
     """A row of the same refund is replaced."""
-    from psycopg2.extras import execute_values
-
-    if not rows:
-        return
-    changes = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
-    with connection.cursor() as cursor:
-        execute_values(
-            cursor,
-            f"INSERT INTO commerce.unread_refunds (channel, {', '.join(_COLUMNS)}) VALUES %s"
-            f" ON CONFLICT (channel, refund_id) DO UPDATE SET {changes}",
-            sorted((channel, *msgspec.structs.astuple(row)) for row in rows),
-            page_size=500,
-        )
+    if rows:
+        values = [(channel, *msgspec.structs.astuple(row)) for row in rows]
+        write_changed(connection, "unread_refunds", ("channel", *_COLUMNS), ("channel", "refund_id"), values)
 
 
 def drop(connection: Connection, channel: str, refund_ids: Iterable[str]) -> None:

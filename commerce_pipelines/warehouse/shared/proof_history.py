@@ -7,7 +7,7 @@ What does not: the newest proofs (orders/proof_rows.py, returns/proof_rows.py), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,19 @@ def keep(
             values,
         )
         cursor.execute("DELETE FROM commerce.proof_history WHERE until < %(now)s - %(keep)s", values)
+
+
+def drop_others(
+    connection: Connection, table: str, channel: str, span: tuple[date, date], days: Collection[tuple[date, str]]
+) -> None:  # fmt: skip
+    """Delete the newest proofs of the days `[start, end)`, kept in `commerce.<table>`, except those of these days and
+    currencies."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM commerce.{table} WHERE channel = %s AND day >= %s AND day < %s AND (day, currency) NOT IN"
+            " (SELECT * FROM unnest(%s::date[], %s::text[]))",
+            (channel, *span, [day for day, _ in days], [currency for _, currency in days]),
+        )
 
 
 def read(

@@ -52,29 +52,53 @@ def replace_rows(
     connection: Connection, table: str, frame: pd.DataFrame, key: Sequence[str], scope: Mapping[str, Any]
 ) -> int:
     """Make the rows of `commerce.<table>` with these values (column: value) those of the frame, and write only what
+    differs, as `write_difference` does.
+
+    Columns that the frame lacks get their default, and do not count. Values as in `write_frame`.
+    """
+    fresh = _convert_to_types(table, frame, _read_columns(connection, table))
+    where = " AND ".join(f"{name} = %s" for name in scope)
+    rows = _list_rows(fresh)
+    return write_difference(connection, table, fresh.column_names, rows, key, where, list(scope.values()))
+
+
+def write_difference(
+    connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]], key: Sequence[str],
+    where: str, params: Sequence[Any],
+) -> int:  # fmt: skip
+    """Make the rows of `commerce.<table>` for which the SQL condition `where` holds these rows, and write only what
     differs: a row that stays costs neither a version of it nor a place in the log. Returns how many rows were deleted
     or written.
 
-    key: the columns that tell the rows apart. Columns that the frame lacks get their default, and do not count. Values
-    as in `write_frame`. The caller keeps other writers of these rows away.
+    names, rows: as in `write_rows`. key: the columns that tell the rows apart. The caller keeps other writers of these
+    rows away.
     """
-    types = _read_columns(connection, table)
-    fresh = _convert_to_types(table, frame, types)
-    where = " AND ".join(f"{name} = %s" for name in scope)
-    stored = _read_arrow(connection, table, fresh.schema, where, list(scope.values()))
-    before, after = _list_rows(stored), _list_rows(fresh)
-    there, wanted = set(before), set(after)
-    gone = [at for at, row in enumerate(before) if row not in wanted]
-    if gone:
-        keys = stored.take(gone).select(list(key))
+    with connection.cursor() as cursor:
+        columns = sql.SQL(", ").join(map(sql.Identifier, names))
+        cursor.execute(
+            sql.SQL("SELECT {} FROM {} WHERE {}").format(columns, _quote_name(table), sql.SQL(where)), params
+        )
+        before = cursor.fetchall()
+    if not before:
+        return write_rows(connection, table, names, rows)
+    there, wanted = set(before), set(rows)
+    new = [clean for row in rows if row not in there and (clean := _make_storable(row)) not in there]
+    if any(row not in wanted for row in before):  # or what is stored of a text is not quite the text
+        wanted |= set(map(_make_storable, rows))
+    places = [list(names).index(name) for name in key]
+    gone = [[row[place] for row in before if row not in wanted] for place in places]
+    if gone[0]:
         statement = sql.SQL("DELETE FROM {} WHERE {} AND ({}) IN (SELECT * FROM unnest({}))").format(
             _quote_name(table), sql.SQL(where), sql.SQL(", ").join(map(sql.Identifier, key)),
             sql.SQL(", ").join([sql.Placeholder()] * len(key)),
         )  # fmt: skip
         with connection.cursor() as cursor:
-            cursor.execute(statement, (*scope.values(), *(column.to_pylist() for column in keys.columns)))
-    new = pa.array([row not in there for row in after], pa.bool_())
-    return len(gone) + _write_arrow(connection, table, fresh.filter(new))
+            cursor.execute(statement, (*params, *gone))
+    return len(gone[0]) + write_rows(connection, table, names, new)
+
+
+def _make_storable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([storable(cell) if isinstance(cell, str) else cell for cell in row])
 
 
 def _list_rows(rows: pa.Table) -> list[tuple[Any, ...]]:
@@ -178,18 +202,33 @@ def replace_days(
     days: Collection[date],
     frames: pd.DataFrame | Iterable[pd.DataFrame],
 ) -> int:
-    """Replace the rows of a channel's days by those of the frames, in the caller's transaction; returns their number.
+    """Make the rows of a channel's days those of the frames, in the caller's transaction, and write only what differs;
+    returns the number of the frames' rows.
 
-    A record that was on another day before moves: rows with the same order id are deleted there. Two runs that replace
+    A record that was on another day before moves: a row with the same order id is deleted there. Two runs that replace
     the same table of a channel at once wait for each other.
     """
-    clear_days(connection, table, channel, days)
-    rows = 0
-    for frame in [frames] if isinstance(frames, pd.DataFrame) else frames:
-        if "order_id" in frame.columns:
-            clear_orders(connection, table, channel, frame["order_id"].drop_duplicates().tolist())
-        rows += write_frame(connection, table, frame)
-    return rows
+    block_writers(connection, table, channel)
+    types, key = _read_columns(connection, table), _read_key(connection, table)
+    parts = [_convert_to_types(table, frame, types)
+             for frame in ([frames] if isinstance(frames, pd.DataFrame) else frames)]  # fmt: skip
+    fresh = pa.concat_tables(parts) if parts else pa.schema([(name, types[name]) for name in key]).empty_table()
+    places: dict[date, list[int]] = {day: [] for day in days}
+    for place, day in enumerate(fresh["day"].to_pylist() if parts else ()):
+        places.setdefault(day, []).append(place)
+    for day, of_day in places.items():  # day by day, so that not all rows are in memory as Python's objects
+        part = fresh.take(pa.array(of_day, pa.int64()))
+        where, params = "channel = %s AND (day = %s AND %s", [channel, day, day in days]
+        if "order_id" in fresh.column_names:
+            where, params = f"{where} OR order_id {AMONG}", [*params, listed(part["order_id"].to_pylist())]
+        write_difference(connection, table, fresh.column_names, _list_rows(part), key, f"{where})", params)
+    return len(fresh)
+
+
+def block_writers(connection: Connection, table: str, channel: str) -> None:
+    """Until the commit, whoever else replaces rows of this table and channel waits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"{table} {channel}"),))
 
 
 def clear_days(
@@ -198,8 +237,8 @@ def clear_days(
 ) -> None:  # fmt: skip
     """Delete a channel's rows of some days, and block every other writer of that table and channel until the commit.
     but: ids of records whose rows stay; key: their column."""
+    block_writers(connection, table, channel)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"{table} {channel}"),))
         statement = sql.SQL("DELETE FROM {} WHERE channel = %s AND day = ANY(%s::date[])").format(_quote_name(table))
         if but:
             statement += sql.SQL(" AND {} <> ALL(%s)").format(sql.Identifier(key))
@@ -229,6 +268,17 @@ def _read_columns(connection: Connection, table: str) -> dict[str, pa.DataType]:
     if not types:
         raise KeyError(f"there is no table commerce.{table}")
     return types
+
+
+def _read_key(connection: Connection, table: str) -> list[str]:
+    """The columns of the table's primary key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)"
+            " WHERE indrelid = to_regclass(%s) AND indisprimary ORDER BY array_position(indkey, attnum)",
+            (_quote_name(table).as_string(cursor),),
+        )
+        return [name for (name,) in cursor]
 
 
 def _quote_name(table: str) -> sql.Identifier:

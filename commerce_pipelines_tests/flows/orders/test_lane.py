@@ -41,6 +41,41 @@ def test_a_second_run_writes_nothing(lane: Lane, odoo: Server, request: pytest.F
     assert (proof.complete, proof.orders_in_channel, proof.odoo_total) == (True, 3, {"EUR": 3 * 1690})
 
 
+def test_the_ledger_says_when_it_changed_last(lane: Lane, request: pytest.FixtureRequest) -> None:
+    first, second = numbered(request, 2)
+    lane.put(lane.order(first))
+    lane.run()
+    lane.run()
+    settled = lane.ledger(first)
+    lane.put(lane.order(second))
+    lane.run()
+    assert lane.ledger(first) == settled  # `recorded_at` too: the row was not written
+    made = lane.ledger(second)["loaded_at"]
+    assert made > settled["loaded_at"]
+    lane.put(later(lane.order(first), lines=(line(3380, quantity=2),)))
+    lane.run()
+    assert lane.ledger(first)["loaded_at"] > made
+
+
+def test_what_is_done_in_odoo_again_is_told_again(lane: Lane, odoo: Server, request: pytest.FixtureRequest) -> None:
+    """Also where the ledger's row says the same twice in a row."""
+    if odoo.calls is None:
+        pytest.skip("a real Odoo takes no confirmed order back to a quotation by a write")
+    (order_id,) = numbered(request)
+    lane.put(lane.order(order_id))
+    lane.run()
+    (sale,) = lane.sales(order_id)
+    times = []
+    for _ in range(2):
+        lane.person.call("sale.order", "write", ids=[sale["id"]], vals={"state": "draft"})
+        assert lane.run().actions == {"confirmed": 1}
+        times.append(lane.ledger(order_id)["loaded_at"])
+    assert times[0] < times[1]
+    with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT action FROM commerce.audit WHERE record = %s ORDER BY id", (order_id,))
+        assert [action for (action,) in cursor] == ["sale order created", *["sale order confirmed"] * 2]
+
+
 def test_an_edit_before_shipping_changes_the_same_order(lane: Lane, request: pytest.FixtureRequest) -> None:
     (order_id,) = numbered(request)
     first = lane.order(order_id)

@@ -226,3 +226,42 @@ def test_rows_are_replaced_by_writing_what_differs(warehouse: Warehouse, first: 
     }
     assert got == second
     assert len(stored(warehouse, where="channel = 'other'")) == 1
+
+
+KEPT = st.dictionaries(
+    st.sampled_from(["a", "b", 'c"', "d\n", "ü"]),
+    st.tuples(st.sampled_from([DAY, NEXT, date(2026, 11, 22)]), st.integers(-5, 5), st.sampled_from(["", "x", "NULL"])),
+)
+
+
+@given(first=KEPT, second=KEPT, days=st.sets(st.sampled_from([DAY, NEXT])))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_days_by_difference_are_as_if_they_were_replaced_and_what_stays_is_not_touched(
+    warehouse: Warehouse, first: Any, second: Any, days: set[date]
+) -> None:
+    """second: only records of the days count, as an asset gives them."""
+    second = {key: row for key, row in second.items() if row[0] in days}
+
+    def build(rows: Any) -> pd.DataFrame:
+        return frame(*[row(key, day, count=count, message=text) for key, (day, count, text) in rows.items()])
+
+    def read(connection: Connection, *columns: str) -> dict[str, Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT order_id, {', '.join(columns)} FROM commerce.probe WHERE channel = 'shop_de'")
+            return {key: tuple(values) for key, *values in cursor}
+
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM commerce.probe")
+        write_frame(connection, "probe", frame(row("a", channel="other")))
+        if first:
+            write_frame(connection, "probe", build(first))
+        before = read(connection, "day", "count", "message", "ctid::text", "xmin::text")
+    with warehouse.transaction() as connection:
+        stored_rows = replace_days(connection, "probe", "shop_de", days, build(second) if second else [])
+        after = read(connection, "day", "count", "message", "ctid::text", "xmin::text")
+    stays = {key: values for key, values in first.items() if values[0] not in days and key not in second}
+    assert {key: values[:3] for key, values in after.items()} == {**stays, **second}
+    assert stored_rows == len(second)
+    same = [key for key, values in after.items() if before.get(key, ())[:3] == values[:3]]
+    assert {key: after[key] for key in same} == {key: before[key] for key in same}
+    assert len(stored(warehouse, where="channel = 'other'")) == 1
