@@ -10,7 +10,6 @@ What belongs here: what counts as the same reading. What does not: which days we
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from pathlib import Path
 
 from ...core.topics import Topic
@@ -26,12 +25,14 @@ _CODE = (
 def name_reading(settings: Settings, name: str, topic: Topic) -> str:
     """32 hex digits that change with the code and with every setting by which a channel's answers are read."""
     of_settings = Topic.RETURNS if topic is Topic.REFUNDS else topic  # returns and refunds have their settings together
-    return fingerprint(settings, name, of_settings) + _compute_digest()
+    return fingerprint(settings, name, of_settings) + _OF_CODE
 
 
-@cache
 def _compute_digest() -> str:
     root, digest = Path(__file__).parents[2], hashlib.sha256()
     for path in sorted(path for pattern in _CODE for path in root.glob(pattern)):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+_OF_CODE = _compute_digest()  # at import, so that the process that runs are forked from has it

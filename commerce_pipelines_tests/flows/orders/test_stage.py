@@ -175,7 +175,7 @@ def test_other_settings_and_other_code_read_the_day_again_once(
     assert stager.channel.translated == {"A": 1}
     stager.stage(connections=others)
     assert stager.channel.translated == {}
-    monkeypatch.setattr(reading, "_compute_digest", lambda: "of another release")
+    monkeypatch.setattr(reading, "_OF_CODE", "of another release")
     stager.stage(connections=others)
     assert stager.channel.translated == {"A": 1}
     stager.stage(connections=others)
