@@ -71,12 +71,13 @@ def inbound_transfers_asset(channels: Sequence[ChannelSettings], owner: str, gro
     @in_our_words
     def inbound_transfers(connections: dg.ResourceParam[Connections]) -> dg.MaterializeResult:
         from ..flows.inbound.receive import list_transfers
+        from ..odoo.inbound.receipts import name_state
 
         with failures():
             rows = [(name, transfer) for name in names for transfer in list_transfers(connections, name)]
         shown = (
-            (name, row.name, row.shipment_id or "none", row.state, len({move.product for move in row.moves}),
-             f"{sum(move.units for move in row.moves):g}")
+            (name, row.name, row.shipment_id or "none", name_state(row.state),
+             len({move.product for move in row.moves}), f"{sum(move.units for move in row.moves):g}")
             for name, row in rows[:ROWS_SHOWN]
         )  # fmt: skip
         waiting = [row for _, row in rows if row.state not in ("done", "cancel")]

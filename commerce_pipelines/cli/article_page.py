@@ -17,6 +17,7 @@ from .order_page import write, write_document
 COLUMNS = ("channel", "SKU", "was to show", "shown", "sent", "free then", "sold since", "units left")
 LEVELS = ("warehouse", "on hand", "reserved", "promised", "free", "unchanged since")
 EVENTS = ("when", "channel", "what", "how")
+MOST_EVENTS = 500  # of one page or table: an article that sells every minute has more in a day
 _MINUTE = "%Y-%m-%dT%H:%M"
 
 
@@ -54,7 +55,8 @@ def _write_units(units: int | None) -> str:
 
 
 def list_events(story: AsOf) -> list[tuple[datetime, str, str, str, str]]:
-    """What listings were told and what was sold, oldest first: when, channel, what, the order if it is one, how."""
+    """What listings were told and what was sold, the last MOST_EVENTS, oldest first: when, channel, what, the order if
+    it is one, how."""
     told_them = [
         (row.started_at, row.channel, f"told {row.quantity}", "", f"{row.status}; free {row.free}")
         for row in story.pushed
@@ -65,7 +67,13 @@ def list_events(story: AsOf) -> list[tuple[datetime, str, str, str, str]]:
          + "; known here " + (local_time(order.seen_at, seconds=True) if order.seen_at else "?"))
         for order in story.sold
     ]  # fmt: skip
-    return sorted([*told_them, *sold])
+    return sorted([*told_them, *sold])[-MOST_EVENTS:]
+
+
+def name_events(story: AsOf) -> str:
+    """What is not in `list_events`; '' where all is."""
+    count = len(story.pushed) + len(story.sold)
+    return f"The last {MOST_EVENTS} of {count}; ask for an earlier minute to see others." if count > MOST_EVENTS else ""
 
 
 def write_article(story: AsOf, channel: str, sku: str, span: timedelta) -> str:
@@ -79,7 +87,7 @@ def write_article(story: AsOf, channel: str, sku: str, span: timedelta) -> str:
         f"<h2>{write(name_levels(story))}</h2>",
         *([_write_table(LEVELS, (map(write, row) for row in levels))] if (levels := list_levels(story)) else ()),
         *(["<h2>Sold what was not there</h2><div class=waits>", *causes, "</div>"] if causes else ()),
-        "<h2>What was told and sold</h2>",
+        "<h2>What was told and sold</h2>", *([f"<p>{write(cut)}</p>"] if (cut := name_events(story)) else ()),
         _write_table(EVENTS, (_write_cells(*event) for event in list_events(story))),
     ]  # fmt: skip
     return write_document(f"{channel} {sku}", f"Article {story.code}", parts)

@@ -84,7 +84,7 @@ def history(channel: str, sku: str, at: datetime | None, hours: int) -> None:
     orders took what was not there. Asks neither Odoo nor a marketplace.
     """
     from ..flows.inventory.history import explain_oversold, look_back
-    from .article_page import COLUMNS, EVENTS, LEVELS, list_events, list_levels, list_shown, name_levels
+    from .article_page import COLUMNS, EVENTS, LEVELS, list_events, list_levels, list_shown, name_events, name_levels
 
     connections = _open_connections(channel)
     minute = at.astimezone() if at else connections.instruments.now()
@@ -99,6 +99,8 @@ def history(channel: str, sku: str, at: datetime | None, hours: int) -> None:
         for when, channel_, what, order_id, how in list_events(story)
     ]
     show_table("", EVENTS, events, texts=("how",))
+    if cut := name_events(story):
+        say(cut)
     for sentence in explain_oversold(story):
         say(sentence)
 

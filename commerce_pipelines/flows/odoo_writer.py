@@ -15,7 +15,7 @@ Odoo belongs to a channel (identity.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from ..resources.connections import Connections
@@ -26,12 +26,28 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def odoo_writer_if_free(connections: Connections, name: str) -> Iterator[OdooClient | None]:
-    """As `odoo_writer`, but yields None at once while another process writes, so that the caller can try later."""
-    with connections.warehouse.lock(_name_gate(connections), wait=False) as held:
+def odoo_writer_if_free(connections: Connections, name: str, keys: Collection[str]) -> Iterator[OdooClient | None]:
+    """As `odoo_writer`, but yields None at once while it is not the caller's turn, so that it can try later. With
+    several `odoo.writers` others may write meanwhile, but nobody the channel's orders, or what has one of these keys.
+    """
+    with ExitStack() as stack:
+        held = _try_turn(connections, name, keys, stack)
         if held:
             may_write_odoo(connections, name)
         yield connections.odoo_of(name) if held else None
+
+
+def _try_turn(connections: Connections, name: str, keys: Collection[str], stack: ExitStack) -> bool:
+    """Take what `odoo_writers` takes for one thread, without waiting; whether all was free. stack: gives it back."""
+
+    def take(lock: str, *, shared: bool = False) -> bool:
+        return stack.enter_context(connections.warehouse.lock(lock, wait=False, shared=shared))
+
+    gate = _name_gate(connections)
+    if connections.settings.odoo.writers == 1:
+        return take(gate)
+    alone = [_name_channel(connections, name), *_name_keys(connections, keys)]
+    return take(gate, shared=True) and all(map(take, alone)) and any(map(take, _list_slots(connections)))
 
 
 @contextmanager
@@ -78,10 +94,10 @@ def odoo_writers(connections: Connections, name: str) -> Iterator[Turns]:
         with odoo_writer(connections, name) as writer:
             yield Turns(writer, 1, lambda keys: nullcontext())
         return
-    gate, warehouse = _name_gate(connections), connections.warehouse
+    warehouse = connections.warehouse
     with (
-        warehouse.lock(gate, wait=True, shared=True),
-        warehouse.lock(f"{gate} channel {connections.label(name)}", wait=True),
+        warehouse.lock(_name_gate(connections), wait=True, shared=True),
+        warehouse.lock(_name_channel(connections, name), wait=True),
     ):
         may_write_odoo(connections, name)
         yield Turns(connections.odoo_of(name), count, lambda keys: _take_turn(connections, keys))
@@ -90,11 +106,20 @@ def odoo_writers(connections: Connections, name: str) -> Iterator[Turns]:
 def _take_turn(connections: Connections, keys: Collection[str]) -> AbstractContextManager[None]:
     from ..warehouse.shared.turns import hold_all
 
-    gate = _name_gate(connections)
-    # PostgreSQL shows the numbers of locks to other users: of an e-mail address they tell nothing without our key.
-    names = [f"{gate} {connections.vault.subject_id(key).hex()}" for key in keys]
-    slots = [f"{gate} writer {number}" for number in range(connections.settings.odoo.writers)]
-    return hold_all(connections.warehouse, names, slots)
+    return hold_all(connections.warehouse, _name_keys(connections, keys), _list_slots(connections))
+
+
+def _name_channel(connections: Connections, name: str) -> str:
+    return f"{_name_gate(connections)} channel {connections.label(name)}"
+
+
+def _name_keys(connections: Connections, keys: Collection[str]) -> list[str]:
+    """PostgreSQL shows the numbers of locks to other users: of an e-mail address they tell nothing without our key."""
+    return [f"{_name_gate(connections)} {connections.vault.subject_id(key).hex()}" for key in keys]
+
+
+def _list_slots(connections: Connections) -> list[str]:
+    return [f"{_name_gate(connections)} writer {number}" for number in range(connections.settings.odoo.writers)]
 
 
 def _name_gate(connections: Connections) -> str:

@@ -153,7 +153,8 @@ def sold(warehouse: Warehouse, order_id: str, sku: str, units: int, title: str =
         "is_test": False, "subject_id": "00", **more,
     }  # fmt: skip
     line = {
-        "channel": NAME, "order_id": order_id, "day": order["day"], "position": 1, "line_id": "1", "kind": "product",
+        "channel": order["channel"], "order_id": order_id, "day": order["day"], "position": 1, "line_id": "1",
+        "kind": "product",
         "sku": sku, "title": title, "quantity": units, "amount": 100, "tax": 0, "of_line": "",
     }  # fmt: skip
     with warehouse.transaction() as connection, connection.cursor() as cursor:

@@ -174,6 +174,11 @@ class StepCall(msgspec.Struct, frozen=True, kw_only=True):
     ready_at: datetime | None = None
 
 
+def find_kind(content: bytes) -> str:
+    """What a file of labels is called by: pdf, zip, or txt for what a label printer takes as it is."""
+    return "pdf" if content.startswith(b"%PDF") else "zip" if content.startswith(b"PK") else "txt"
+
+
 class Label(msgspec.Struct, frozen=True, kw_only=True):
     """Labels of boxes or units, as a file. name: of the file, without anything personal."""
 

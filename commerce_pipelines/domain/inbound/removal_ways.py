@@ -33,13 +33,11 @@ NOISE = 0.05  # of the smallest amount of a unit: what kits in parts leave by th
 
 class State(StrEnum):
     """TOLD: the report has the parcel. OLD: it waits, and is older than the report. GONE: the report should have it and
-    does not. UNSEEN: nobody can tell, because its day is at an end of the report, or its order has rows of an unclear
-    kind."""
+    does not."""
 
     TOLD = "told"
     OLD = "old"
     GONE = "gone"
-    UNSEEN = "unseen"
 
 
 class Layer(msgspec.Struct, frozen=True, array_like=True):
@@ -173,12 +171,13 @@ def order_key(order_id: str) -> str:
 
 
 def _judge(row: Kept, span: tuple[date, date], unclear: frozenset[str]) -> State | None:
-    """How a parcel stands that the report does not have; None for one that is settled and too old for it."""
+    """How a parcel stands that the report does not have; None for one that is settled and too old for it, or of which
+    nobody can tell, because its day is at an end of the report, or its order has rows of an unclear kind."""
     start, end = span
     day = row.parcel.shipped_on
     if start + MARGIN <= day < end and row.parcel.order_id not in unclear:
         return State.GONE
-    return State.OLD if row.code else State.UNSEEN if day >= start - MARGIN else None
+    return State.OLD if row.code else None
 
 
 def plan_ways(
@@ -192,11 +191,7 @@ def plan_ways(
         orders[order_key(standings[key].parcel.order_id) if key in standings else key[:10]].append(key)
     ways: dict[str, Way] = {}
     for keys in orders.values():
-        parcels = {
-            key: _add_contents(standings[key], contents) if key in standings else ({}, True)
-            for key in keys
-            if key not in standings or standings[key].state is not State.UNSEEN
-        }
+        parcels = {key: _add_contents(standings[key], contents) if key in standings else ({}, True) for key in keys}
         ways |= _plan_order(parcels, moved, step)
     return {key: way for key, way in ways.items() if key in standings}
 

@@ -177,11 +177,17 @@ def find_doubtful(
             there[move.product][lot] += count
     doubtful = set()
     for product, count in taken.items():
-        named = [units for lot, units in there[product].items() if lot and units > 0]
-        is_part = _round_units(sum(named) - count) > 0
-        if count > 0 and (not named or there[product].get(0, 0.0) > 0 or (len(named) > 1 and is_part)):
+        if count > 0 and is_doubtful(there[product], count):
             doubtful.add(product)
     return doubtful
+
+
+def is_doubtful(lots: Mapping[int, float], units: float) -> bool:
+    """Whether nobody can tell which of these lots so many units are of: some are of none, or of several some stay.
+    lots: units by lot, 0 for none."""
+    named = [count for lot, count in lots.items() if lot and count > 0]
+    left = _round_units(sum(named) - units)
+    return left < 0 or lots.get(0, 0.0) > 0 or (len(named) > 1 and left > 0)
 
 
 def find_last_day(arrived_on: date | None, claim_days: int) -> date | None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ...channels.inbound_plans import InboundPlans
 from ...core.errors import CredentialError, PermanentError, RecordError, SettingsError
 from ...core.reasons import Reason
-from ...domain.inbound.consignment import Label
+from ...domain.inbound.consignment import Label, find_kind
 from ...domain.inbound.plan_choices import build_item
 from ...domain.outbox.effects import digest
 from ...odoo.inbound.departing import Departing
@@ -103,9 +103,8 @@ def _make_labels(
     for at, part in enumerate(_divide(units), 1):
         files = channel.read_item_labels(marketplace, part, rules.item_label_page, size)
         for number, content in enumerate(files, 1):
-            kind = "pdf" if content.startswith(b"%PDF") else "zip" if content.startswith(b"PK") else "txt"
             more = f"-{number}" if number > 1 else ""
-            yield Label(name=f"{begin} {at}{more}.{kind}", content=content)
+            yield Label(name=f"{begin} {at}{more}.{find_kind(content)}", content=content)
 
 
 def _divide(units: Mapping[str, int]) -> list[dict[str, int]]:

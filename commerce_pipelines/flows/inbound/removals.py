@@ -106,8 +106,7 @@ def bring_back(connections: Connections, name: str, run_id: str = "") -> Returne
     doubtful = frozenset(order for row in unclear.values() for order in row.orders)
     standings = match_parcels(parcels, kept, (start, today), doubtful)
     counting = {
-        key: row for key, row in standings.items()
-        if row.state is not State.UNSEEN and row.parcel.shipped_on >= (rules.since or today)
+        key: row for key, row in standings.items() if row.parcel.shipped_on >= (rules.since or today)
     }  # fmt: skip
     done = Returned(parcels=len(parcels))
     contents = _read_contents(connections, name, counting)

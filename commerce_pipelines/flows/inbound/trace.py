@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...core.topics import Topic
 from ...domain.inbound.road import CLOSED, Count, find_last_day
+from ...odoo.inbound.receipts import name_state
 from ...odoo.rpc.search_read import fetch
 from ...resources.connections import Connections
 from ...warehouse import exceptions
@@ -129,7 +130,7 @@ def _read_transfers(
     ]  # fmt: skip
     return [
         Event(what="in Odoo now", details=_drop_empty(
-            {"transfer": row["name"], "state": row["state"], "source document": row["origin"] or ""}
+            {"transfer": row["name"], "state": name_state(row["state"]), "source document": row["origin"] or ""}
         ))
         for row in rows
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,6 +29,9 @@ from ...warehouse.inventory.history import (
     read_sold,
 )
 from ...warehouse.inventory.kept_levels import Level, Wish, read_contents, read_levels, read_readings, read_wish
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
 
 UNSURE = ("sent", "pending", "failed")  # of a quantity whose answer never came, or not yet
 LOOK_BACK = timedelta(days=7)  # how far before the minute the last quantities are looked for
@@ -103,7 +107,8 @@ class _Family(msgspec.Struct, frozen=True):
 
 
 def look_back(connections: Connections, name: str, sku: str, at: datetime, span: timedelta) -> AsOf:
-    """The article of a channel's listing as of `at`, and what happened during the span before. Raises PermanentError
+    """The article of a channel's listing as of `at`, and what happened during the span before, as far as it sold the
+    same company's stock. Raises PermanentError
     for a SKU of no listing that is linked to a product."""
     with connections.warehouse.transaction() as connection:
         listings = list_linked(connection, name, sku)
@@ -112,16 +117,18 @@ def look_back(connections: Connections, name: str, sku: str, at: datetime, span:
                 f"No listing of {name} with the SKU {sku!r} is linked to a product; `commerce-pipelines inventory plan "
                 f"{name}` shows those that are."
             )
+        wishes, company = _read_wishes(connection, listings, name, at)
+        listings = [row for row in listings if (row.channel, row.key) in wishes]
         start = at - max(span, LOOK_BACK)
-        contents = read_contents(connection, start, at)
+        contents = read_contents(connection, company, start, at)
         product = next((row.product_id for row in listings if row.product_id), 0)
         relatives = list_of_products(connection, _find_relatives(product, contents))
+        near, _ = _read_wishes(connection, relatives, name, at, company)
+        relatives = [row for row in relatives if (row.channel, row.key) in near]
         family = _find_family(product, listings, contents, relatives)
         pushed = read_pushed(connection, listings, start, at)
         start = min([start, *(row.taken_at or row.started_at for row in pushed)])
         sold = [family.count(order) for order in read_sold(connection, [*listings, *family.others], start, at)]
-        wishes = {(row.channel, row.key): read_wish(connection, row.channel, row.key, at) for row in listings}
-        company = next((wish.company for wish in wishes.values() if wish), 0)
         kept_since, read_at = read_readings(connection, company, at)
         levels = read_levels(connection, company, [row.product_id for row in listings if row.product_id], start, at)
     is_kit = product in contents
@@ -140,6 +147,20 @@ def look_back(connections: Connections, name: str, sku: str, at: datetime, span:
         levels=tuple(levels), read_at=read_at, kept_since=kept_since,
         kept_days=connections.settings.stock_history_days,
     )  # fmt: skip
+
+
+def _read_wishes(
+    connection: Connection, listings: Sequence[Linked], name: str, at: datetime, company: int | None = None
+) -> tuple[dict[tuple[str, str], Wish | None], int]:
+    """(what each listing was to show by channel and key, the company): without listings of which it is on record that
+    they sold another company's stock. company: None for that of a listing of the channel `name`."""
+    wishes = {(row.channel, row.key): read_wish(connection, row.channel, row.key, at) for row in listings}
+    if company is None:
+        own = sorted(wishes.items(), key=lambda item: item[0][0] != name)
+        company = next((wish.company for _, wish in own if wish), 0)
+    # Company 0 is that of settings in which no channel named one, so that all had the same.
+    others = {key for key, wish in wishes.items() if wish and wish.company not in (company, 0)} if company else set()
+    return {key: wish for key, wish in wishes.items() if key not in others}, company
 
 
 def _find_relatives(product: int, contents: Mapping[int, Mapping[int, int]]) -> set[int]:

@@ -17,7 +17,7 @@ from ...domain.sales.lifecycle import NOT_ASKED, is_about_product
 from ...resources.connections import Connections
 from ...settings.fingerprint import fingerprint
 from ..odoo_writer import odoo_writer_if_free
-from .marks import show
+from .marks import KEY, show
 
 TOPIC = Topic.ORDERS
 
@@ -75,8 +75,8 @@ def _settle_shortages(connections: Connections, name: str, now: datetime) -> Non
 
 
 def _unmark(connections: Connections, name: str, served: list[str]) -> bool:
-    """Remove the mark of a shortage from these orders; returns False while a run writes to Odoo, so that the next look
-    does it."""
+    """Remove the mark of a shortage from these orders; returns False while it is not this channel's turn to write to
+    Odoo, so that the next look does it."""
     from ...warehouse import exceptions
 
     if not served:
@@ -88,7 +88,7 @@ def _unmark(connections: Connections, name: str, served: list[str]) -> bool:
         if record.odoo_id and record.note and rule(record.code).retry is not Retry.STOCK:
             orders[record.odoo_id] += (record.reason,)
     try:
-        with odoo_writer_if_free(connections, name) as writer:
+        with odoo_writer_if_free(connections, name, [KEY]) as writer:
             if writer is not None:
                 show(writer, orders)
             return writer is not None

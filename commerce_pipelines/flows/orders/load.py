@@ -39,7 +39,7 @@ from ...warehouse.tables.database import storable
 from ..odoo_writer import odoo_writers
 from .figures import Loaded, sum_figures
 from .landed_to_draft import PAST_AGE_LIMIT, drafts_of
-from .marks import STAYS, WRITTEN, choose_holds, choose_marks, mark
+from .marks import KEY, STAYS, WRITTEN, choose_holds, choose_marks, mark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +112,7 @@ def load(
             work.verdicts[order_id] = _add_confirmed_flag(work.verdicts[order_id], sale)
         marks = choose_marks(work, choose_holds(channel))
         if marks or writer.settings.page_links:
-            with taking_sold(turns, marks.moved, "marks"):
+            with taking_sold(turns, marks.moved, KEY):
                 mark(writer, work, marks)
         collisions = writer.collisions.count - before
     _put_in_exceptions(connections, name, rows, work, run_id, now)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .load import Sorted
 
 LOG = logging.getLogger(__name__)
+KEY = "marks"  # of the turn in which they are written: runs of two channels never write theirs at the same time
 WRITTEN = frozenset((Action.CREATED, Action.CONFIRMED, Action.CHANGED))
 # Actions after which flags about stock and partner stay, because the run did not look at them.
 STAYS = frozenset((Action.UNCHANGED, Action.FLAGGED, Action.REFUSED))

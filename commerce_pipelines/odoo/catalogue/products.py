@@ -31,7 +31,6 @@ _AT_ONCE = 5_000  # ids in one domain
 GRAMS_PER_POUND = 453.59237
 _STAMP = "%Y-%m-%d %H:%M:%S"
 _FIGURES = ("weight", "country_of_origin")  # converted on the way
-_TEMPLATE_ONLY = ("active", "product_variant_ids")
 _VARIANT = ("default_code", "active", "product_tmpl_id", "product_template_attribute_value_ids", "write_date")
 _TEXTS = ("char", "text", "html", "selection")
 _FOR_BUYERS = ("name", "description_sale", "description_ecommerce", "hs_code")

@@ -29,6 +29,16 @@ _MOVE = ("product_id", "product_uom_qty", "quantity", "state", "picking_id", "pr
          "location_id")  # fmt: skip
 _ENDED = ("done", "cancel")
 NUMBERS_A_CALL = 50
+# Odoo's states of a transfer as its own pages call them.
+STATES = {
+    "draft": "draft", "waiting": "waits for another transfer", "confirmed": "waits for goods", "assigned": "reserved",
+    "done": "done", "cancel": "cancelled",
+}  # fmt: skip
+
+
+def name_state(state: str) -> str:
+    """A transfer's state for people; one that is not known as Odoo calls it."""
+    return STATES.get(state, state)
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from ...core.errors import RecordError
 from ...core.failpoints import failpoint
 from ...domain.inbound.removal_ways import Moves, order_key
 from ...domain.inbound.removals import Own
+from ...domain.inbound.road import is_doubtful
 from ..reference.names import KINDS, find_names, missing
 from ..rpc.client import OdooClient
 from ..rpc.errors import OdooRefusal
@@ -118,11 +119,8 @@ class Lots(msgspec.Struct, frozen=True):
     lying: Mapping[Own, Mapping[int, float]] = {}
 
     def are_doubtful(self, own: Own, units: float) -> bool:
-        """Whether nobody can tell which lots leave: several lie there, and some stay."""
-        if own[0] not in self.tracked:
-            return False
-        named = [count for lot, count in self.lying.get(own, {}).items() if lot and count > 0]
-        return sum(named) < units - 1e-4 or (len(named) > 1 and sum(named) > units + 1e-4)
+        """Whether nobody can tell which lots leave."""
+        return own[0] in self.tracked and is_doubtful(self.lying.get(own, {}), units)
 
 
 def read_lots(client: OdooClient, places: HomePlaces, products: Collection[int]) -> Lots:

@@ -132,18 +132,19 @@ def read_wish(connection: Connection, channel: str, key: str, at: datetime) -> W
     return Wish(*row) if row else None
 
 
-def read_contents(connection: Connection, start: datetime, end: datetime) -> dict[int, Mapping[int, int]]:
-    """What each kit of the span `[start, end]` is made of, in millionths of stored products by id, as its last reading
-    in the span found it; where none is kept, as the newest one does."""
+def read_contents(connection: Connection, company: int, start: datetime, end: datetime) -> dict[int, Mapping[int, int]]:
+    """What each kit of the span `[start, end]` is made of in a company, in millionths of stored products by id, as its
+    last reading in the span found it; where none is kept, as the newest one does. company: 0 where all channels had the
+    same, so that any reading is its own."""
     with connection.cursor() as cursor:
         cursor.execute(  # rows that ended before are left out first: they are nearly all
             """WITH kept AS (SELECT DISTINCT ON (product_id) product_id, components FROM commerce.stock_level_history
                 WHERE (until IS NULL OR until > %(start)s) AND since <= %(end)s AND kind = 'kit'
-                AND components IS NOT NULL ORDER BY product_id, since DESC)
+                AND components IS NOT NULL AND %(company)s IN (company, 0) ORDER BY product_id, since DESC)
             TABLE kept UNION ALL (SELECT DISTINCT ON (product_id) product_id, components FROM commerce.stock_levels
-                WHERE kind = 'kit' AND components IS NOT NULL AND product_id NOT IN (SELECT product_id FROM kept)
-                ORDER BY product_id)""",
-            {"start": start, "end": end},
+                WHERE kind = 'kit' AND components IS NOT NULL AND %(company)s IN (company, 0)
+                AND product_id NOT IN (SELECT product_id FROM kept) ORDER BY product_id)""",
+            {"company": company, "start": start, "end": end},
         )
         return {product: msgspec.json.decode(text, type=dict[int, int]) for product, text in cursor}
 

@@ -132,8 +132,8 @@ def test_what_is_gone_what_is_old_and_what_nobody_can_tell() -> None:
 
     start = DAY - WEEK
     assert stand(DAY) == [State.GONE]
-    assert stand(DAY, unclear=["R1"]) == [State.UNSEEN]
-    assert stand(start + timedelta(days=1)) == stand(start - timedelta(days=1)) == [State.UNSEEN]
+    assert stand(DAY, unclear=["R1"]) == []
+    assert stand(start + timedelta(days=1)) == stand(start - timedelta(days=1)) == []
     assert stand(start - timedelta(days=3)) == []
     assert stand(start - timedelta(days=300), "unknown_sku") == [State.OLD]
     assert stand(start + timedelta(days=1), "unknown_sku") == [State.OLD]

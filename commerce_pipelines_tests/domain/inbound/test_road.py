@@ -138,6 +138,7 @@ def test_several_shipments_as_one() -> None:
         (3.0, {11: 5.0}, False),  # one lot only
         (5.0, {11: 2.0, 12: 3.0}, False),  # all of them
         (3.0, {11: 2.0, 12: 3.0}, True),
+        (3.0, {11: 2.0}, True),  # more than bear a number
         (3.0, {0: 5.0}, True),  # nobody has written any
         (5.0, {0: 1.0, 11: 4.0}, True),
         (3.0, {}, True),

@@ -257,7 +257,7 @@ def test_the_story_of_a_removal_order(home: Home) -> None:
         events = trace(home.connections, NAME, way)
         [parcel] = [event for event in events if event.what.startswith("parcel")]
         assert (parcel.details["units"], parcel.details["units of Odoo's that left"]) == ("3", "3")
-        assert sorted(event.details["state"] for event in events if event.what == "in Odoo now") == ["assigned", "done"]
+        assert sorted(event.details["state"] for event in events if event.what == "in Odoo now") == ["done", "reserved"]
     assert trace(home.connections, NAME, "R9") == []
 
 

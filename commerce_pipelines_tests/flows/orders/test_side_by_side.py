@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -26,20 +27,21 @@ from commerce_pipelines_tests.doubles.outbox import ended, forked
 from commerce_pipelines_tests.doubles.waits import count_blocked, wait_until_blocked
 from commerce_pipelines_tests.flows.conftest import settings_of
 
-OTHER = "shop_two"
+OTHER, THIRD = "shop_two", "shop_three"
 Watch = Callable[[Sequence[Any]], None]
 
 
 @pytest.fixture
 def open_lane(odoo: Server, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Lane]:
-    """A lane of the first of two channels, with doors of its own, as another process has them."""
+    """A lane of the first of three channels, with doors of its own, as another process has them."""
     monkeypatch.setenv("TOKEN", "one")
 
     def open_for(writers: int = 2, name: str = NAME) -> Lane:
         settings = settings_of(odoo, "", f"writers: {writers}, batch: 10, ")
         (channel,) = settings.channels
         two = msgspec.structs.replace(channel, name=OTHER, endpoint="https://two.example.com")
-        return connect.of(msgspec.structs.replace(settings, channels=(channel, two)), name=name)
+        three = msgspec.structs.replace(channel, name=THIRD, endpoint="https://three.example.com")
+        return connect.of(msgspec.structs.replace(settings, channels=(channel, two, three)), name=name)
 
     return open_for
 
@@ -194,10 +196,10 @@ def test_a_flow_that_is_not_divided_writes_alone(open_lane: Callable[..., Lane],
             order.append("alone")
 
     def look(_: Sequence[Any]) -> None:
-        with odoo_writer_if_free(flow.connections, OTHER) as writer:
-            assert writer is None
         alone.append(pool.submit(write_alone))
         wait_until_blocked(lane.connections.warehouse)
+        with odoo_writer_if_free(flow.connections, OTHER, ["marks"]) as writer:
+            assert writer is None  # nobody gets past the flow that waits to write alone
         order.append("orders")
 
     alone: list[Any] = []
@@ -206,6 +208,33 @@ def test_a_flow_that_is_not_divided_writes_alone(open_lane: Callable[..., Lane],
         lane.run()
         alone[0].result()
     assert order == ["orders", "alone"]
+    prove(lane, ids)
+
+
+def test_marks_of_a_channel_are_written_beside_the_orders_of_another(
+    open_lane: Callable[..., Lane], watched: list[Watch]
+) -> None:
+    """Without a wait, and as nobody writes the channel's own orders, marks, or with all of the writers."""
+    lane, other, third = open_lane(), open_lane(name=OTHER), open_lane(name=THIRD)
+    ids = put_orders(lane, 1, MUG)
+    free: list[bool] = []
+
+    def may_write(of: Lane, key: str) -> AbstractContextManager[Any]:
+        return odoo_writer_if_free(of.connections, of.name, [key])
+
+    def look(drafts: Sequence[Any]) -> None:
+        with may_write(lane, "marks") as writer:
+            free.append(writer is not None)
+        with may_write(other, f"product {drafts[0].lines[0].product_id}") as writer:
+            free.append(writer is not None)
+        with may_write(other, "marks") as writer, may_write(third, "something else") as one_too_many:
+            free.extend((writer is not None, one_too_many is not None))
+        with may_write(third, "marks") as writer:
+            free.append(writer is not None)
+
+    watched.append(look)
+    lane.run()
+    assert free == [False, False, True, False, True]
     prove(lane, ids)
 
 

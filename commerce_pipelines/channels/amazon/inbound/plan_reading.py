@@ -22,6 +22,7 @@ from ....domain.inbound.consignment import (
     PlannedShipment,
     Prep,
     TransportOption,
+    find_kind,
 )
 from ...http.session import Repeat
 from ..api.api import Api, decode
@@ -180,8 +181,7 @@ def read_labels(api: Api, plan_id: str, shipment: PlannedShipment, page_type: st
         query = {"PageType": page_type, "LabelType": "UNIQUE", "PackageLabelsToPrint": ",".join(part)}
         url = decode(api.call("getLabels", labels, query), shapes.LabelAnswer).payload.url
         body = contents(fetch(api, "getLabels", Document(url=url)), LABELS_BYTES)
-        kind = "pdf" if body.startswith(b"%PDF") else "zip" if body.startswith(b"PK") else "txt"
-        yield Label(name=f"{shipment.number} boxes {at + 1}-{at + len(part)}.{kind}", content=body)
+        yield Label(name=f"{shipment.number} boxes {at + 1}-{at + len(part)}.{find_kind(body)}", content=body)
 
 
 def read_item_labels(api: Api, marketplace: str, units: Mapping[str, int], page: Mapping[str, Any]) -> Iterator[bytes]:
