@@ -18,7 +18,6 @@ from ..assets.common import ASKED_AGAIN, odoo_key
 from ..assets.inventory import INVENTORY_TAG, SINCE_TAG, STOCK, WHOLE_TAG, describe_stock
 from ..assets.looked_at import select
 from ..channels.settings import ChannelSettings
-from ..core.errors import CommerceError
 from ..core.groups import by_group, in_group
 from ..core.lanes import run_tags
 from ..core.topics import Topic
@@ -72,7 +71,12 @@ def sensors(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.
 
 def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[dg.ScheduleDefinition]:
     """The lane's schedules, for LANES."""
-    return [schedule for channel in channels for schedule in inventory_schedules(channel)]
+    pollers = list_pollers(settings)
+    return [
+        schedule
+        for channel in channels
+        for schedule in inventory_schedules(channel, pollers[in_group(STOCK_POLLER, channel.group)])
+    ]
 
 
 def stock_changes_sensor(
@@ -114,9 +118,9 @@ def stock_changes_sensor(
         started = connections.instruments.clock()
         with looking(connections, poller):
             seen = look(connections, [channel.name for channel in channels])
-        took = round(connections.instruments.clock() - started, 3)
-        kept, requests, waiting = _request_runs(context, connections, seen, cursor, now)
-        read = seen.keep(connections, requests)
+            took = round(connections.instruments.clock() - started, 3)
+            kept, requests, waiting = _request_runs(context, connections, seen, cursor, now)
+            read = seen.keep(connections, requests)
         return dg.SensorResult(
             run_requests=list(requests.values()),
             asset_events=_report_stock(poller.group, read),
@@ -199,18 +203,18 @@ def read_cursor(text: str | None) -> Cursor:
     return Cursor()
 
 
-def _is_in_step(context: dg.ScheduleEvaluationContext, connections: Connections, name: str) -> bool:
-    """Whether a run would find nothing to do. What cannot be known now is the run's to find out, and to report."""
+def _is_in_step(connections: Connections, name: str, poller: Poller) -> bool:
+    """Whether a run would find nothing to do. Odoo is not asked: it is the sensor that looks there, and where the
+    sensor does not, the run has to."""
+    from ..flows.alerts import judge_pollers
     from ..flows.inventory.pulse import held_back, is_in_step
 
-    try:
-        return not held_back(connections, name) and is_in_step(connections, name)
-    except CommerceError as error:
-        context.log.warning("Whether %s is in step is not known: %s", name, error)
+    if judge_pollers(connections, connections.instruments.now())[poller.name]:
         return False
+    return not held_back(connections, name) and is_in_step(connections, name)
 
 
-def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]:
+def inventory_schedules(channel: ChannelSettings, poller: Poller) -> list[dg.ScheduleDefinition]:
     """Every few minutes what differs by then, with or without the sensor, and every hour in any case; at night
     everything, listings included."""
     name = channel.name
@@ -230,7 +234,7 @@ def inventory_schedules(channel: ChannelSettings) -> list[dg.ScheduleDefinition]
     ) -> dg.RunRequest | dg.SkipReason:
         if busy(context.instance, name, Topic.INVENTORY):
             return dg.SkipReason(f"A run of {name} is working.")
-        if context.scheduled_execution_time.minute and _is_in_step(context, connections, name):
+        if context.scheduled_execution_time.minute and _is_in_step(connections, name, poller):
             return dg.SkipReason(f"Every listing of {name} shows what it shall show.")
         since = {
             SINCE_TAG: context.scheduled_execution_time.isoformat()

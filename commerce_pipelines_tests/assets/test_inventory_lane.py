@@ -12,13 +12,16 @@ import pytest
 
 from commerce_pipelines.assets.common import odoo_key
 from commerce_pipelines.assets.inventory import INVENTORY_TAG, SINCE_TAG, STOCK, checks
+from commerce_pipelines.core.errors import CommerceError
 from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.inventory.listings import PushOutcome
 from commerce_pipelines.domain.inventory.push_plan import Standing
 from commerce_pipelines.flows.inventory import inputs
 from commerce_pipelines.flows.inventory.inputs import read_listings
+from commerce_pipelines.flows.inventory.pulse import Look
 from commerce_pipelines.sensors import inventory
 from commerce_pipelines.sensors.inventory import lane, read_cursor
+from commerce_pipelines.warehouse.shared.conditions import heartbeats
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold
 
@@ -231,12 +234,31 @@ def test_the_schedule_asks_for_a_run_where_a_listing_is_not_in_step_and_every_ho
     world.shop.fail = lambda push: None
 
 
-def test_the_schedule_leaves_it_to_the_run_to_tell_what_is_wrong(world: World, warehouse: Warehouse) -> None:
+def test_the_schedule_leaves_it_to_the_run_where_the_sensor_does_not_look(world: World, warehouse: Warehouse) -> None:
+    """Odoo is not asked by the schedule."""
     assert world.run(lane(NAME, listings=True)).success
-    with warehouse.transaction() as connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE commerce.stock_warehouses SET taken_at = taken_at - interval '10 min'")
+    assert not world.tick().run_requests
     world.odoo.down = True
+    assert not world.is_requested(minute=10)
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE commerce.heartbeats SET ticked_at = ticked_at - interval '1 day'")
     assert world.is_requested(minute=10)
+
+
+def test_a_fault_in_computing_counts_as_a_look_that_failed(
+    world: World, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is told to somebody, as every poller that fails."""
+
+    def fail(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Look, "may_push", fail)
+    with pytest.raises(CommerceError):
+        world.tick()
+    with warehouse.transaction() as connection:
+        (beat,) = heartbeats(connection)
+    assert (beat.name, beat.failures) == ("odoo_stock_changes", 1)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-01T00:00:00"])

@@ -19,7 +19,7 @@ from ...domain.outbox.effects import Kind
 from ...resources.connections import Connections
 from ...warehouse.inventory import listings
 from ...warehouse.outbox import holds
-from .inputs import Snapshot, keep_stock, read_pipes, recent_stock, take_stock
+from .inputs import Snapshot, keep_stock, read_pipes, stored_stock, take_stock
 from .publish import foresee
 
 
@@ -76,9 +76,10 @@ def look(connections: Connections, names: Sequence[str]) -> Look:
 
 
 def is_in_step(connections: Connections, name: str) -> bool:
-    """Whether a run of the channel would find nothing to do: nothing to push, nothing that was refused or is under way.
-    The stock is the stored one, or is read if that is older than five minutes. Raises what reading Odoo raises."""
-    plan = foresee(connections, name, recent_stock(connections, name))
+    """Whether a run of the channel would find nothing to do with the stock that is stored: nothing to push, nothing
+    that was refused or is under way."""
+    stock = stored_stock(connections, name)
+    plan = foresee(connections, name, stock) if stock else None
     return plan is not None and plan.is_in_step
 
 
