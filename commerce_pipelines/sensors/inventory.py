@@ -1,4 +1,4 @@
-"""Changed stock: a sensor that looks at Odoo, a run every few minutes, and a nightly comparison of everything.
+"""Changed stock: a sensor that looks at Odoo, runs for what is not in step, and a nightly comparison of everything.
 
 Odoo may hint at changes (receiver.py). Then the sensor ticks often, and looks at Odoo when poll_seconds are over or a
 hint came since its last look. Odoo hints after its commit, and the sensor reads the hint before it looks, so that the
@@ -143,11 +143,7 @@ def _report_stock(group: str, read: "Sequence[Snapshot]") -> list[dg.AssetMateri
 
 
 def _request_runs(
-    context: dg.SensorEvaluationContext,
-    connections: Connections,
-    seen: "Look",
-    cursor: Cursor,
-    now: datetime,
+    context: dg.SensorEvaluationContext, connections: Connections, seen: "Look", cursor: Cursor, now: datetime
 ) -> tuple[dict[str, str], dict[str, dg.RunRequest], dict[str, bool]]:
     """(pulses that were dealt with, the requests by channel, changed channels that have to wait: whether the breaker
     holds them back, otherwise a run is working)."""
@@ -215,8 +211,8 @@ def _is_in_step(connections: Connections, name: str, poller: Poller) -> bool:
 
 
 def inventory_schedules(channel: ChannelSettings, poller: Poller) -> list[dg.ScheduleDefinition]:
-    """Every few minutes what differs by then, with or without the sensor, and every hour in any case; at night
-    everything, listings included."""
+    """Every few minutes what is not in step by then, and every hour in any case; at night everything, listings
+    included."""
     name = channel.name
 
     @dg.schedule(
@@ -236,9 +232,8 @@ def inventory_schedules(channel: ChannelSettings, poller: Poller) -> list[dg.Sch
             return dg.SkipReason(f"A run of {name} is working.")
         if context.scheduled_execution_time.minute and _is_in_step(connections, name, poller):
             return dg.SkipReason(f"Every listing of {name} shows what it shall show.")
-        since = {
-            SINCE_TAG: context.scheduled_execution_time.isoformat()
-        }  # channels whose turn is the same share a read
+        # Channels whose turn is the same share a reading of Odoo.
+        since = {SINCE_TAG: context.scheduled_execution_time.isoformat()}
         return dg.RunRequest(tags=_build_tags(name) | ASKED_AGAIN | since)
 
     @dg.schedule(

@@ -7,10 +7,14 @@ translation (channels/*), what a record must hold (domain/).
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ...channels.capabilities import Source
 from ...core.errors import STUMBLES, RecordError
+
+if TYPE_CHECKING:
+    from ...warehouse.exceptions import Failure
+    from ...warehouse.landing.landing import Snapshot
 
 R = TypeVar("R")
 _CONTROL = re.compile(rb"(?<!\\)((?:\\\\)*)\\(?:u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F])|[bf])")
@@ -43,3 +47,10 @@ def misfiled(what: str) -> RecordError:
         "bad_payload", f"The answer's head cannot be read, so that it is not filed under its own {what}.",
         fix="Pull its day again; if that does not help, report its payload.",
     )  # fmt: skip
+
+
+def build_failure(snapshot: Snapshot, error: RecordError) -> Failure:
+    """What the exceptions hold of an answer that cannot be read."""
+    from ...warehouse.exceptions import Failure
+
+    return Failure(record_id=snapshot.record_id, day=snapshot.day, reason=error.reason, digest=snapshot.digest)

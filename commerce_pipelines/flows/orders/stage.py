@@ -20,11 +20,10 @@ from ...core.topics import Topic
 from ...domain.orders.order import Order, OrderStatus, check, measure
 from ...domain.vat.territories import territory
 from ...resources.connections import Connections
-from ..intake.answers import misfiled, read_answer
+from ..intake.answers import build_failure, misfiled, read_answer
 from ..intake.reading import name_reading
 
 if TYPE_CHECKING:
-    from ...warehouse.exceptions import Failure
     from ...warehouse.landing.landing import Landing, Snapshot
 
 STAGE = "transform"
@@ -115,19 +114,13 @@ def stage(
                 writer.add(snapshot, order)
         note_read(connection, name, Topic.ORDERS, days, reading)
         _add_figures(staged, staged_rows.figures(connection, name, start, end))
-        failures = [_build_failure(snapshot, error) for snapshot, error in refused]
+        failures = [build_failure(snapshot, error) for snapshot, error in refused]
         failing = [failure.record_id for failure in failures]
         exceptions.record(connection, name, Topic.ORDERS, STAGE, failures, run_id, now)
         exceptions.resolve_others(connection, name, Topic.ORDERS, STAGE, (start, end), failing, now)
     failpoint("staged")
     staged.refused = len(refused)
     return staged
-
-
-def _build_failure(snapshot: Snapshot, error: RecordError) -> Failure:
-    from ...warehouse.exceptions import Failure
-
-    return Failure(record_id=snapshot.record_id, day=snapshot.day, reason=error.reason, digest=snapshot.digest)
 
 
 def _add_figures(staged: Staged, figures: Iterable[tuple[date, str, str, int, int, int]]) -> None:

@@ -19,7 +19,7 @@ from ...core.failpoints import failpoint
 from ...core.topics import Topic
 from ...domain.returns.records import Refund, RefundState, Return, check_refund, check_return
 from ...resources.connections import Connections
-from ..intake.answers import misfiled, read_answer
+from ..intake.answers import build_failure, misfiled, read_answer
 from ..intake.reading import name_reading
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def stage(
                 try:
                     record = read_record(source, topic, snapshot.raw, snapshot.record_id)
                 except RecordError as error:
-                    failures.append(_build_failure(snapshot, error))
+                    failures.append(build_failure(snapshot, error))
                     unread += _describe_unread(connections.channel(name), topic, snapshot, error)
                     writer.leave_out(snapshot)
                     _count(staged, snapshot.day, "refused")
@@ -155,12 +155,6 @@ def _describe_unread(channel: Channel, topic: Topic, snapshot: Snapshot, error: 
             refund_id=snapshot.record_id, order_id=outline.order_id, day=snapshot.day, digest=snapshot.digest,
             code=error.reason.code, currency=outline.currency, total=outline.total,
         )  # fmt: skip
-
-
-def _build_failure(snapshot: Snapshot, error: RecordError) -> Any:
-    from ...warehouse.exceptions import Failure
-
-    return Failure(record_id=snapshot.record_id, day=snapshot.day, reason=error.reason, digest=snapshot.digest)
 
 
 def _count(staged: Staged, day: date, figure: str) -> None:
