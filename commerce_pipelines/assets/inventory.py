@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..domain.inventory.push_plan import Standing
     from ..flows.inventory.inputs import Snapshot
-    from ..flows.inventory.publish import Published
+    from ..flows.inventory.publish import Published, Ready
 
 FLOW = "inventory"
 STOCK = "stock_levels"
@@ -116,7 +116,7 @@ def _read_moment(text: str | None) -> datetime | None:
 
 def inventory_assets(channel: ChannelSettings, owner: str) -> list[dg.AssetsDefinition]:
     """The three stages of one channel's stock. owner: an e-mail address or `team:NAME`."""
-    return [listings_asset(channel, owner), targets_asset(channel, owner), published_asset(channel, owner)]
+    return [listings_asset(channel, owner), published_asset(channel, owner)]
 
 
 def listings_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
@@ -158,83 +158,39 @@ def listings_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
     return listings
 
 
-def targets_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
-    """`<channel>/inventory_targets`: what each listing shall show."""
-    name = channel.name
-
-    @dg.asset(
-        key=dg.AssetKey([name, "inventory_targets"]),
-        deps=[odoo_key(STOCK, channel.group), dg.AssetKey([name, "listings"])],
-        kinds={"pandas", "postgres"},
-        retry_policy=RETRY,
-        description="What each listing shall show and why: free stock of the warehouses that feed it, less orders that "
-        "are not in Odoo yet, less the reserve, times the share, at most the cap. Listings without a product in "
-        "Odoo, and products without a listing, are named here.",
-        **labels(name, owner, FLOW, "transform"),
-    )
-    @in_our_words
-    def inventory_targets(
-        context: dg.AssetExecutionContext, connections: dg.ResourceParam[Connections]
-    ) -> dg.MaterializeResult:
-        from ..flows.inventory.inputs import stored_stock
-        from ..flows.inventory.publish import refresh_targets
-
-        started = connections.instruments.clock()
-        with failures():
-            targets = refresh_targets(connections, name)
-            stock = stored_stock(connections, name)
-        unlinked = targets.loc[targets["reason"] == "unlinked", "sku"]
-        offered = set(targets["code"])
-        levels = stock.levels if stock else targets.head(0).assign(free=0)
-        free = levels.loc[levels["free"] > 0, "code"].drop_duplicates()
-        unlisted = free[~free.isin(offered)]
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(targets),
-                "dagster/uri": "postgresql:///commerce.inventory_targets",
-                **counts(_count_words(targets["reason"]), "reason"),
-                "units held for orders on their way": int(targets["in_pipe"].fillna(0).sum()),
-                "listings without a product": _join_names(unlinked),
-                "products without a listing": _join_names(unlisted),
-                "seconds": round(connections.instruments.clock() - started, 2),
-            }
-        )
-
-    return inventory_targets
-
-
 def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition:
-    """`<channel>/published_inventory`: the difference, told; and whether the channel is in step then."""
-    name, kind = channel.name, str(channel.__struct_config__.tag)
-    key = dg.AssetKey([name, "published_inventory"])
-    deadline = timedelta(minutes=channel.inventory.deadline_minutes)
+    """`<channel>/inventory_targets` and `<channel>/published_inventory`: what each listing shall show, and the
+    difference, told. One step, because what is told is decided on listings that nobody else has at that moment."""
+    name, deadline = channel.name, timedelta(minutes=channel.inventory.deadline_minutes)
+    targets_key, key = (dg.AssetKey([name, table]) for table in ("inventory_targets", "published_inventory"))
 
-    @dg.asset(
-        key=key,
-        deps=[dg.AssetKey([name, "inventory_targets"])],
-        kinds={kind, "python"},
+    @dg.multi_asset(
+        name=f"{name}__published_inventory",
+        specs=_list_specs(channel, owner, targets_key, key),
+        check_specs=_list_checks(key, deadline),
+        can_subset=True,
         pool=f"{name}_inventory",
         retry_policy=RETRY,
-        check_specs=_list_checks(key, deadline),
-        description=f"Tells {name} the quantities that differ, and records what became of each. A run that looks like "
-        "a faulty read publishes nothing and fails with its figures; if it is right, materialise it with "
-        "`release: true`.",
-        **labels(name, owner, FLOW, "load", OFTEN),
     )
     @in_our_words
     def published_inventory(
         context: dg.AssetExecutionContext, config: PublishConfig, connections: dg.ResourceParam[Connections]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..domain.inventory.push_plan import standing
-        from ..flows.inventory.inputs import recent_stock
-        from ..flows.inventory.publish import name_listings, publish
+        from ..flows.inventory.inputs import recent_stock, stored_stock
+        from ..flows.inventory.publish import decided, name_listings, push
 
+        wanted, run_id = context.selected_asset_keys, context.run.run_id
         started = connections.instruments.clock()
         with failures():
-            done = publish(
-                connections, name, recent_stock(connections, name),
-                run_id=context.run.run_id, release=config.release, dry_run=config.dry_run,
-            )  # fmt: skip
+            stock = recent_stock(connections, name) if key in wanted else stored_stock(connections, name)
+            with decided(connections, name, stock, run_id=run_id) as ready:
+                if targets_key in wanted:
+                    seconds = round(connections.instruments.clock() - started, 2)
+                    yield dg.MaterializeResult(asset_key=targets_key, metadata=_describe_targets(ready, seconds))
+                if key not in wanted:
+                    return
+                done = push(connections, ready, release=config.release, dry_run=config.dry_run)
             rows = done.before.pushes().head(ROWS_SHOWN)
             titles = name_listings(connections, name, rows["key"].tolist())
         state = standing(done.after.table, done.after.now, deadline)
@@ -244,6 +200,48 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
         yield from checks(state, key)
 
     return published_inventory
+
+
+def _list_specs(
+    channel: ChannelSettings, owner: str, targets: dg.AssetKey, published: dg.AssetKey
+) -> Sequence[dg.AssetSpec]:
+    name, kind = channel.name, str(channel.__struct_config__.tag)
+    return (
+        dg.AssetSpec(
+            targets,
+            deps=[odoo_key(STOCK, channel.group), dg.AssetKey([name, "listings"])],
+            kinds={"pandas", "postgres"},
+            description="What each listing shall show and why: free stock of the warehouses that feed it, less orders "
+            "that are not in Odoo yet, less the reserve, times the share, at most the cap. Listings without a product "
+            "in Odoo, and products without a listing, are named here.",
+            **labels(name, owner, FLOW, "transform"),
+        ),
+        dg.AssetSpec(
+            published,
+            deps=[targets],
+            kinds={kind, "python"},
+            description=f"Tells {name} the quantities that differ, and records what became of each. A run that looks "
+            "like a faulty read publishes nothing and fails with its figures; if it is right, materialise it with "
+            "`release: true`.",
+            **labels(name, owner, FLOW, "load", OFTEN),
+        ),
+    )
+
+
+def _describe_targets(ready: "Ready", seconds: float) -> dict[str, Any]:
+    """What is said of targets that were decided."""
+    targets, levels = ready.targets, ready.offer.levels
+    unlinked = targets.loc[targets["reason"] == "unlinked", "sku"]
+    free = levels.loc[levels["free"] > 0, "code"].drop_duplicates()
+    return {
+        "dagster/row_count": len(targets),
+        "dagster/uri": "postgresql:///commerce.inventory_targets",
+        **counts(_count_words(targets["reason"]), "reason"),
+        "units held for orders on their way": int(targets["in_pipe"].fillna(0).sum()),
+        "listings without a product": _join_names(unlinked),
+        "products without a listing": _join_names(free[~free.isin(set(targets["code"]))]),
+        "seconds": seconds,
+    }
 
 
 def _list_checks(key: dg.AssetKey, deadline: timedelta) -> Sequence[dg.AssetCheckSpec]:

@@ -90,8 +90,8 @@ def later(cursor: str | None) -> str:
 
 
 def metadata(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str, object]:
-    (event,) = result.asset_materializations_for_node("__".join(key.path))
-    return {name: value.value for name, value in event.metadata.items()}
+    (event,) = [event for event in result.get_asset_materialization_events() if event.asset_key == key]
+    return {name: value.value for name, value in event.materialization.metadata.items()}
 
 
 def test_a_run_brings_the_listings_in_step_and_says_what_it_did(world: World) -> None:
@@ -259,6 +259,22 @@ def test_a_fault_in_computing_counts_as_a_look_that_failed(
     with warehouse.transaction() as connection:
         (beat,) = heartbeats(connection)
     assert (beat.name, beat.failures) == ("odoo_stock_changes", 1)
+
+
+def test_a_company_whose_stock_cannot_be_read_counts_as_a_look_that_failed(
+    world: World, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs of other companies' channels are requested all the same, and it used to be told by the run of each hour
+    only."""
+    monkeypatch.setattr(Look, "problem", "The stock for another cannot be read: Odoo is away.")
+    assert world.tick().run_requests
+    with warehouse.transaction() as connection:
+        (beat,) = heartbeats(connection)
+    assert (beat.failures, beat.problem) == (1, Look.problem)
+    monkeypatch.setattr(Look, "problem", "")
+    world.tick()
+    with warehouse.transaction() as connection:
+        assert heartbeats(connection)[0].failures == 0
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-01T00:00:00"])

@@ -17,7 +17,8 @@ somebody made on the channel.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -54,22 +55,9 @@ def name_listings(connections: Connections, name: str, keys: Sequence[str]) -> d
 
 
 def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | None = None) -> pd.DataFrame:
-    """Compute a channel's targets from a stock snapshot (default: the newest one kept), and store them.
-
-    Reads the channel's listings completely if they were never read. Targets of a newer snapshot that are stored already
-    stay. Raises PermanentError before the first snapshot.
-    """
-    from ...warehouse.inventory.rows import lock_name
-
-    stock = snapshot or stored_stock(connections, name)
-    if stock is None:
-        raise PermanentError("No stock of Odoo has been read yet; materialise odoo/stock_levels first.")
-    with connections.warehouse.lock(lock_name(name), wait=True):
-        offer = read_offer(connections, name, stock)
-        if not len(offer.listings):
-            reread_listings(connections, name)
-            offer = read_offer(connections, name, stock)
-        return _store_targets(connections, name, offer, stock.company)
+    """Compute a channel's targets from a stock snapshot (default: the newest one kept), and store them."""
+    with decided(connections, name, snapshot or stored_stock(connections, name)) as ready:
+        return ready.targets
 
 
 def _store_targets(connections: Connections, name: str, offer: Offer, company: int) -> pd.DataFrame:
@@ -131,6 +119,39 @@ def _read_made_listings(connections: Connections, name: str, run_id: str) -> Non
         reread_listings(connections, name, run_id)
 
 
+class Ready(msgspec.Struct, kw_only=True):
+    """A channel's targets, decided and stored, before anything is pushed. offer: what they were decided from. targets:
+    as they are stored."""
+
+    name: str
+    offer: Offer
+    targets: pd.DataFrame
+    run_id: str
+
+
+@contextmanager
+def decided(connections: Connections, name: str, stock: Snapshot | None, *, run_id: str = "") -> Iterator[Ready]:
+    """Decide and store what each listing shall show. The channel's listings are nobody else's until the end of the
+    block, so that `push` finds them as they were decided on.
+
+    stock: see `recent_stock`; raises PermanentError for None. Targets of a newer stock that are stored already stay.
+    Reads the listings completely where they were never read, or where listings were made.
+    """
+    from ...warehouse.inventory.rows import lock_name
+
+    if stock is None:
+        raise PermanentError("No stock of Odoo has been read yet; materialise odoo/stock_levels first.")
+
+    with connections.warehouse.lock(lock_name(name), wait=True):
+        _read_made_listings(connections, name, run_id)
+        offer = read_offer(connections, name, stock)
+        if not len(offer.listings):
+            reread_listings(connections, name, run_id)
+            offer = read_offer(connections, name, stock)
+        targets = _store_targets(connections, name, offer, stock.company)
+        yield Ready(name=name, offer=offer, targets=targets, run_id=run_id)
+
+
 def publish(
     connections: Connections,
     name: str,
@@ -140,45 +161,48 @@ def publish(
     release: bool = False,
     dry_run: bool = False,
 ) -> Published:
-    """Push the difference and record it; one run per channel at a time.
+    """`decided`, then `push`; one run per channel at a time."""
+    with decided(connections, name, stock, run_id=run_id) as ready:
+        return push(connections, ready, release=release, dry_run=dry_run)
 
-    stock: see `recent_stock`. release: a person agrees to what the breaker would stop. Otherwise raises Stopped with
+
+def push(connections: Connections, ready: Ready, *, release: bool = False, dry_run: bool = False) -> Published:
+    """Push the difference and record it.
+
+    release: a person agrees to what the breaker would stop. Otherwise raises Stopped with
     the figures, or the channel's own errors, after its answers are on record. Every push is on record before it is
     sent, so that after a crash the next run knows which listings are uncertain. If a push is stale, the listings are
     read again, completely, and may be lowered at once but not raised: see `Plan.lowering`.
     """
     from ...domain.inventory import push_plan
-    from ...warehouse.inventory.rows import lock_name, read_belief
+    from ...warehouse.inventory.rows import read_belief
     from ...warehouse.inventory.runs import record_run
     from ...warehouse.outbox import holds
 
-    warehouse = connections.warehouse
-    with warehouse.lock(lock_name(name), wait=True):
-        _read_made_listings(connections, name, run_id)
-        offer = read_offer(connections, name, stock)
-        targets = _store_targets(connections, name, offer, stock.company)
+    warehouse, name, run_id = connections.warehouse, ready.name, ready.run_id
+    offer, targets = ready.offer, ready.targets
+    with warehouse.transaction() as connection:
+        before = push_plan.plan(offer, targets, read_belief(connection, name))
+    if dry_run or offer.rules.dry_run:
+        return Published(before=before, after=before, outcomes=Counter(), dry=True)
+    may_publish(connections, name)
+    statuses, listings, plan = dict[str, Status](), offer.listings, before
+    for last_round in (False, True):
+        answers = tell(connections, name, listings, plan, run_id=run_id, release=release)
+        statuses |= answers
+        stale = [key for key, status in answers.items() if status is Status.STALE and not last_round]
+        if stale:
+            listings = reread_listings(connections, name, run_id)
         with warehouse.transaction() as connection:
-            before = push_plan.plan(offer, targets, read_belief(connection, name))
-        if dry_run or offer.rules.dry_run:
-            return Published(before=before, after=before, outcomes=Counter(), dry=True)
-        may_publish(connections, name)
-        statuses, listings, plan = dict[str, Status](), offer.listings, before
-        for last_round in (False, True):
-            answers = tell(connections, name, listings, plan, run_id=run_id, release=release)
-            statuses |= answers
-            stale = [key for key, status in answers.items() if status is Status.STALE and not last_round]
-            if stale:
-                listings = reread_listings(connections, name, run_id)
-            with warehouse.transaction() as connection:
-                after = push_plan.plan(offer, targets, read_belief(connection, name))
-            plan = after.lowering(stale)
-            if not len(plan.pushes()):
-                break
-        outcomes = Counter(str(status) for status in statuses.values())
-        with warehouse.transaction() as connection:
-            record_run(connection, name, run_id, offer.taken_at, before.figures, outcomes)
-            if Status.UNKNOWN not in outcomes:
-                holds.used(connection, name, Kind.QUANTITY)
+            after = push_plan.plan(offer, targets, read_belief(connection, name))
+        plan = after.lowering(stale)
+        if not len(plan.pushes()):
+            break
+    outcomes = Counter(str(status) for status in statuses.values())
+    with warehouse.transaction() as connection:
+        record_run(connection, name, run_id, offer.taken_at, before.figures, outcomes)
+        if Status.UNKNOWN not in outcomes:
+            holds.used(connection, name, Kind.QUANTITY)
     return Published(before=before, after=after, outcomes=outcomes, dry=False)
 
 
