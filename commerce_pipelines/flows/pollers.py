@@ -183,10 +183,17 @@ def misses_turn(connections: Connections, poller: Poller, now: datetime) -> bool
     return bool(why_resting(connections, poller, now)) and is_turn(connections, poller, now)
 
 
+class Went(msgspec.Struct):
+    """How a look went that raised nothing. problem: what it could not look at, '' for nothing."""
+
+    problem: str = ""
+
+
 @contextlib.contextmanager
-def looking(connections: Connections, poller: Poller) -> Iterator[None]:
+def looking(connections: Connections, poller: Poller) -> Iterator[Went]:
     """Record how a poller's look went, and how long it rests afterwards. An error of the look is raised on; a database
-    that is away cannot be recorded.
+    that is away cannot be recorded. A look that leaves a problem in what this gives counts as failed, and the poller
+    does not rest.
 
     A refusal by a rate limit is no failure: the poller only waits. After a permanent failure it looks again after two
     polls, four, eight, up to ten minutes, because nothing changes until a person acts. After a transient failure it
@@ -194,10 +201,11 @@ def looking(connections: Connections, poller: Poller) -> Iterator[None]:
     """
     now = connections.instruments.now()
     rests = _rests.setdefault(connections, {})
-    failures, problem, until, well = 0, "", None, False
+    failures, problem, until, well, went = 0, "", None, False, Went()
     try:
-        yield
-        well = True
+        yield went
+        problem = went.problem
+        well = not problem
     except RateLimited as error:
         until = now + timedelta(seconds=min(error.wait or 0.0, LONGEST_REST_SECONDS))
         raise

@@ -65,8 +65,8 @@ def deliveries_sensor(channels: Sequence[ChannelSettings], poller: Poller) -> dg
         now = connections.instruments.now()
         if rests := why_resting(connections, poller, now):
             return dg.SkipReason(rests)
-        with looking(connections, poller):
-            read_shipments(connections)
+        with looking(connections, poller) as went:
+            went.problem = " ".join(read_shipments(connections).problems)
         requests, waiting = [], []
         for channel in channels:
             if not has_news(connections, channel.name) and not take_over.has_news(connections, channel.name):

@@ -82,8 +82,7 @@ def schedules(settings: Settings, channels: Sequence[ChannelSettings]) -> list[d
 def stock_changes_sensor(
     channels: Sequence[ChannelSettings], poller: Poller, *, hinted: bool = False
 ) -> dg.SensorDefinition:
-    """Take the pulse of what each channel may offer; where it changed, and a listing of the channel has to show another
-    figure, request a run for that channel.
+    """Take the pulse of what each channel may offer, and request a run for each that has to show another figure.
 
     The pulse counts orders that are not in Odoo yet, so a sale is one change and not two. What was read is stored for
     the runs, which read Odoo themselves only where they began late. hinted: Odoo may hint at changes.
@@ -116,8 +115,9 @@ def stock_changes_sensor(
         if rests := why_resting(connections, poller, now):
             return dg.SkipReason(rests)
         started = connections.instruments.clock()
-        with looking(connections, poller):
+        with looking(connections, poller) as went:
             seen = look(connections, [channel.name for channel in channels])
+            went.problem = seen.problem
             took = round(connections.instruments.clock() - started, 3)
             kept, requests, waiting = _request_runs(context, connections, seen, cursor, now)
             read = seen.keep(connections, requests)

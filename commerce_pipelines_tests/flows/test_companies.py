@@ -178,7 +178,10 @@ def test_one_company_without_any_stock_holds_up_nobody_else_s(odoo: Server, seco
     connections = connect.of(of_two(odoo, company=name)).connections
     snapshots, (problem,) = take_all(connections)
     assert (len(snapshots), name in problem) == (1, True)
-    assert set(look(connections, [NAME, OTHER]).pulses) == {NAME}
+    seen = look(connections, [NAME, OTHER])
+    assert set(seen.pulses) == {NAME}
+    assert f"for {OTHER} " in seen.problem
+    assert name in seen.problem
     with pytest.raises(ProtocolError, match=name):
         take_stock(connections, OTHER)
 

@@ -25,10 +25,16 @@ from .publish import foresee
 
 class Look(msgspec.Struct, frozen=True):
     """A look at Odoo's stock. pulses: of each channel, a digest that changes if, and only if, one of its targets may
-    change. stock: what was read, by channel."""
+    change. stock: what was read, by channel. unread: why it was not, by channel."""
 
     pulses: dict[str, str] = {}
     stock: dict[str, Snapshot] = {}
+    unread: dict[str, str] = {}
+
+    @property
+    def problem(self) -> str:
+        """Whose stock could not be read, and why; '' where all was read."""
+        return " ".join(f"The stock for {name} cannot be read: {why}" for name, why in self.unread.items())
 
     def may_push(self, connections: Connections, name: str) -> bool:
         """Whether a run of the channel would push something, or has something to report: what changed may be offered
@@ -47,7 +53,7 @@ def look(connections: Connections, names: Sequence[str]) -> Look:
     """Reads Odoo's stock once for each company. Writes nothing.
 
     A channel whose settings do not fit Odoo gets a digest of that fact: its own run reports it, and the other channels
-    go on. A channel whose company's stock cannot be read is left out; if no company's stock can be read, the error is
+    go on. A channel whose company's stock cannot be read has none; if no company's stock can be read, the error is
     raised.
     """
     stock: dict[int, tuple[Snapshot, Ordered]] = {}
@@ -61,6 +67,7 @@ def look(connections: Connections, names: Sequence[str]) -> Look:
                 stock[company] = read, units_by_product(read_pipes(connections, read), read.levels, read.sizes)
         except CommerceError as error:
             failed = error
+            result.unread[name] = str(error)
             continue
         snapshot, ordered = stock[company]
         try:
