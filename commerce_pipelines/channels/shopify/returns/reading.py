@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -142,7 +142,7 @@ class _Records:
     def created(self, window: Window) -> Iterator[Page]:
         """Records created in the window. A record's order has changed since, so all orders changed since are listed."""
         self._account.check_history(window.start, self._now())
-        end = second(self._now())
+        end = second(self._now()) + timedelta(seconds=1)  # in this very second it may have changed, too
         for orders, unreadable, following in self._list_orders(window.start, end, None):
             ids = [
                 record.id
