@@ -2,7 +2,7 @@
 
 What belongs here: imports of names that Dagster may change without notice. Each has a test of its own
 (test_dagster_internals.py), so that an upgrade of Dagster shows which of them changed. What does not: code that uses
-them (run_launcher.py, run_process.py, run_here.py, run_history.py, pruning.py, worker.py,
+them (run_launcher.py, run_process.py, run_here.py, run_history.py, run_logs.py, pruning.py, worker.py,
 calm_services.py, tick_gate.py).
 """
 
@@ -15,12 +15,15 @@ from dagster._core.definitions.assets.job.asset_job import JobScopedAssetGraph
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.api import execute_run
+from dagster._core.execution.compute_logs import redirect_to_file
 from dagster._core.execution.plan.active import ActiveExecution
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._core.run_coordinator.queued_run_coordinator import RunQueueConfig
+from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
 from dagster._core.storage.event_log.schema import AssetEventTagsTable, ConcurrencyLimitsTable, SqlEventLogStorageTable
+from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, LocalComputeLogManager
 from dagster._core.storage.runs.schema import RunsTable
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._grpc import server_watcher
@@ -29,10 +32,13 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData, deserializ
 from dagster._utils.interrupts import capture_interrupts
 
 __all__ = [
+    "IO_TYPE_EXTENSION",
     "ActiveExecution",
     "AssetEventTagsTable",
     "AssetGraph",
+    "CapturedLogContext",
     "CheckRunHealthResult",
+    "ComputeIOType",
     "ConcurrencyLimitsTable",
     "ConfigurableClass",
     "ConfigurableClassData",
@@ -43,6 +49,7 @@ __all__ = [
     "InstanceRef",
     "JobScopedAssetGraph",
     "LaunchRunContext",
+    "LocalComputeLogManager",
     "RunLauncher",
     "RunQueueConfig",
     "RunsTable",
@@ -56,6 +63,7 @@ __all__ = [
     "execute_run_command_body",
     "import_queue_daemon",
     "import_sensor_daemon",
+    "redirect_to_file",
     "serialize_value",
     "server_watcher",
     "unpack_value",

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dagster_postgres import DagsterPostgresStorage
-from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from sqlalchemy import Engine, create_engine, event, text
@@ -20,6 +19,7 @@ from sqlalchemy.exc import DisconnectionError, InternalError, OperationalError
 
 from ..warehouse.server.server import database_url, is_ended
 from .dagster_internals import ConcurrencyLimitsTable, ConfigurableClassData
+from .kept_events import EventsInBatches
 from .lasting_schema import lasting
 
 if TYPE_CHECKING:
@@ -65,12 +65,17 @@ class _Schedules(PostgresScheduleStorage):
             super().purge_ticks(origin_id, selector_id, before, tick_statuses)
 
 
-class _Events(PostgresEventLogStorage):
+class _Events(EventsInBatches):
     """The same for events; and two runs may use a new pool at the same moment without an error."""
 
-    has_table = lasting(PostgresEventLogStorage.has_table)
-    has_secondary_index = lasting(PostgresEventLogStorage.has_secondary_index)
-    _has_asset_key_col_on_connection = lasting(PostgresEventLogStorage._has_asset_key_col_on_connection)
+    has_table = lasting(EventsInBatches.has_table)
+    has_secondary_index = lasting(EventsInBatches.has_secondary_index)
+    _has_asset_key_col_on_connection = lasting(EventsInBatches._has_asset_key_col_on_connection)
+
+    @property
+    @lasting
+    def has_default_pool_limit_col(self) -> bool:
+        return super().has_default_pool_limit_col
 
     def initialize_concurrency_limit_to_default(self, concurrency_key: str) -> bool:
         """Creates the pool if it is missing. Dagster's own method fails if another run creates the pool at the same

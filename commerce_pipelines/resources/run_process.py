@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
@@ -28,6 +30,7 @@ from .dagster_internals import (
     deserialize_value,
     execute_run_command_body,
 )
+from .kept_events import EventsInBatches
 from .run_life import RunLife
 
 CHANNELS_OF_RUN = "COMMERCE_CHANNELS_OF_RUN"  # in a run's process: the names of its channels, separated by commas
@@ -44,11 +47,27 @@ def execute(instance_ref: str, run_id: str) -> None:
     ):
         run = instance.get_run_by_id(run_id)
         os.environ[CHANNELS_OF_RUN] = run.tags.get(CHANNEL_TAG, "") if run else ""
-        wait_by(life)
-        execute_run_command_body(run_id, instance, lambda event: None, set_exit_code_on_failure=False)
+        with events_in_batches(instance) as write_events:
+            wait_by(life, write_events)
+            execute_run_command_body(run_id, instance, lambda event: None, set_exit_code_on_failure=False)
 
 
-def wait_by(life: RunLife) -> None:
+@contextmanager
+def events_in_batches(instance: dg.DagsterInstance) -> Iterator[Callable[[], None]]:
+    """Within the block events may wait for others (kept_events.py), where the storage is ours. Gives what writes them
+    at once."""
+    events = instance.event_log_storage
+    if not isinstance(events, EventsInBatches):
+        yield lambda: None
+        return
+    events.keep_back()
+    try:
+        yield events.write_kept
+    finally:
+        events.write_kept()
+
+
+def wait_by(life: RunLife, before_waiting: Callable[[], None] = lambda: None) -> None:
     """Make Dagster's loop in this process wait and end as `life` says."""
     next_step = ActiveExecution.get_next_step
 
@@ -61,6 +80,8 @@ def wait_by(life: RunLife) -> None:
         pools = self._instance_concurrency_context
         if pools is not None and pools.has_pending_claims():
             waits.append(CLAIM_SECONDS)
+        if waits:
+            before_waiting()
         if waits and life.wait(max(0.0, min(waits))) and pools is not None:
             pools._pending_timeouts.clear()  # the slot is ours: Dagster would claim it only after its back-off
         _raise_if_ending(life)

@@ -109,3 +109,22 @@ def test_the_tables_that_are_asked_by_sql_have_these_columns() -> None:
 def test_a_class_named_in_dagster_yaml_is_made_by_these_methods() -> None:
     assert {"inst_data", "config_type", "from_config_value"} <= set(dir(internals.ConfigurableClass))
     assert internals.ConfigurableClassData.__name__ == "ConfigurableClassData"
+
+
+def test_a_run_s_output_is_kept_by_these_names() -> None:
+    assert {"STDOUT", "STDERR"} <= set(internals.ComputeIOType.__members__)
+    assert set(internals.IO_TYPE_EXTENSION) == {internals.ComputeIOType.STDOUT, internals.ComputeIOType.STDERR}
+    assert _list_parameters(internals.CapturedLogContext)[:1] == ["log_key"]
+    assert _list_parameters(internals.redirect_to_file) == ["stream", "filepath"]
+    manager = internals.LocalComputeLogManager
+    assert _list_parameters(manager.capture_logs) == ["self", "log_key"]
+    assert _list_parameters(manager.complete_artifact_path)[:2] == ["self", "log_key"]
+    assert _list_parameters(manager.get_captured_local_path)[:3] == ["self", "log_key", "extension"]
+
+
+def test_events_go_into_one_table_by_one_method() -> None:
+    from dagster_postgres.event_log import PostgresEventLogStorage
+
+    assert {"run_id", "event", "dagster_event_type", "step_key"} <= set(internals.SqlEventLogStorageTable.c.keys())
+    assert _list_parameters(PostgresEventLogStorage._event_to_row) == ["self", "event"]
+    assert _list_parameters(PostgresEventLogStorage.store_event) == ["self", "event"]
