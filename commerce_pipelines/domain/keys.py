@@ -25,14 +25,28 @@ ODD_SPELLINGS = (
     *("%\u00ad%", "%\u200b%", "%\u200c%", "%\u200d%", "%\u200e%", "%\u200f%", "%\u2060%", "%\ufeff%"),
 )
 _SIGNS = {" ": "␠", "\t": "␉", "\n": "␤", "\r": "␍"}
+_REMEMBERED = 4_096  # characters; texts from outside must not fill the memory
+
+
+class _Shapes(dict[int, int | str | None]):
+    """What `key` makes of a character, for `str.translate`: a blank, nothing, or itself. Found out once."""
+
+    def __missing__(self, code: int) -> int | str | None:
+        char = chr(code)
+        shape = None if _is_shapeless(char) else " " if _is_blank(char) else code
+        if len(self) < _REMEMBERED:
+            self[code] = shape
+        return shape
+
+
+_SHAPES = _Shapes()
 
 
 def key(text: str) -> str:
     """The spelling by which keys are compared."""
     if text.isascii() and text.isprintable() and text[:1] != " " and text[-1:] != " " and "  " not in text:
         return text
-    composed = unicodedata.normalize("NFC", text)
-    seen = "".join(" " if _is_blank(char) else char for char in composed if not _is_shapeless(char))
+    seen = unicodedata.normalize("NFC", text).translate(_SHAPES)
     return unicodedata.normalize("NFC", " ".join(seen.split()))
 
 

@@ -21,6 +21,7 @@ from ...core.topics import Topic
 from ...domain.orders.order import LONGEST_ID
 from ...resources.connections import Connections
 from ...warehouse.landing import ways
+from ...warehouse.tables.statistics import MANY_ROWS, refresh_statistics
 from ..identity import identify
 
 YEARS = range(1990, 2100)  # a time outside these years is a mistake, and may be no calendar day in some time zones
@@ -62,6 +63,9 @@ def pull(
     if window.start < window.end:
         for page in source.created(window):
             land(connections, name, page, "pull", now, landed, topic)
+    if landed.new >= MANY_ROWS:
+        with connections.warehouse.transaction() as connection:
+            refresh_statistics(connection, "snapshots")
     return landed
 
 

@@ -98,11 +98,11 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # The newest revision of a record has the greatest source time; of equal times the answer seen last counts. So an older
-# answer that arrives late changes nothing, and a record whose day changed counts on its newest day only.
+# answer that arrives late changes nothing, and a record whose day changed counts on its newest day only. OFFSET 0 makes
+# it a look into the index for each row: joined, a channel that is new in the statistics was compared row by row.
 _NEWEST = """NOT EXISTS (
-    SELECT FROM commerce.snapshots n
-    WHERE n.channel = s.channel AND n.topic = s.topic AND n.record_id = s.record_id
-    AND (n.source_updated_at, n.first_seen, n.digest) > (s.source_updated_at, s.first_seen, s.digest))"""
+    SELECT FROM commerce.snapshots n WHERE n.channel = s.channel AND n.topic = s.topic AND n.record_id = s.record_id
+    AND (n.source_updated_at, n.first_seen, n.digest) > (s.source_updated_at, s.first_seen, s.digest) OFFSET 0)"""
 SEALED = """SELECT s.record_id, s.day, s.digest, s.subject_id, k.wrapped_key, s.dictionary_id, s.payload
     FROM commerce.snapshots s LEFT JOIN commerce.subject_keys k USING (subject_id)
     WHERE s.channel = %s AND s.topic = %s"""
