@@ -45,7 +45,9 @@ class RunLogs(LocalComputeLogManager):
         )
         with _keep_in(*out), _keep_in(*err):
             yield CapturedLogContext(log_key)
-        Path(self.complete_artifact_path(log_key)).touch()  # by which Dagster knows that nothing more comes
+        complete = Path(self.complete_artifact_path(log_key))  # by which Dagster knows that nothing more comes
+        complete.parent.mkdir(parents=True, exist_ok=True)  # somebody may have deleted it meanwhile
+        complete.touch()
 
 
 @contextmanager

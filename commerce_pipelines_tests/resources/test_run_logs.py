@@ -72,6 +72,13 @@ def test_lines_are_there_while_the_run_works(tmp_path: Path) -> None:
     assert run.communicate("")[0] == "after\n"
 
 
+def test_a_folder_that_is_deleted_meanwhile_ends_no_run(tmp_path: Path) -> None:
+    run = _start(tmp_path / "logs", "import shutil; shutil.rmtree(sys.argv[1]); say('a line\\n')")
+    out, err = run.communicate()
+    assert run.returncode == 0, err
+    assert out == "before\na line\nafter\n"
+
+
 def test_a_service_whose_output_nobody_takes_ends_no_run(tmp_path: Path) -> None:
     run = _start(tmp_path, "sys.stdin.read(); os.write(2, b'kept\\n')")
     assert run.stderr is not None
