@@ -182,15 +182,22 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
 
         wanted, run_id = context.selected_asset_keys, context.run.run_id
         started = connections.instruments.clock()
+        results, done = list[dg.MaterializeResult](), None
+        try:
+            with failures():
+                stock = recent_stock(connections, name) if key in wanted else stored_stock(connections, name)
+                with decided(connections, name, stock, run_id=run_id) as ready:
+                    if targets_key in wanted:
+                        seconds = round(connections.instruments.clock() - started, 2)
+                        figures = _describe_targets(ready, seconds)
+                        results.append(dg.MaterializeResult(asset_key=targets_key, metadata=figures))
+                    if key in wanted:
+                        done = push(connections, ready, release=config.release, dry_run=config.dry_run)
+        finally:
+            yield from results  # the lock is free: where Dagster fails to store one, it leaves this generator open
+        if done is None:
+            return
         with failures():
-            stock = recent_stock(connections, name) if key in wanted else stored_stock(connections, name)
-            with decided(connections, name, stock, run_id=run_id) as ready:
-                if targets_key in wanted:
-                    seconds = round(connections.instruments.clock() - started, 2)
-                    yield dg.MaterializeResult(asset_key=targets_key, metadata=_describe_targets(ready, seconds))
-                if key not in wanted:
-                    return
-                done = push(connections, ready, release=config.release, dry_run=config.dry_run)
             rows = done.before.pushes().head(ROWS_SHOWN)
             titles = name_listings(connections, name, rows["key"].tolist())
         state = standing(done.after.table, done.after.now, deadline)

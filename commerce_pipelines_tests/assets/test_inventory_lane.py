@@ -21,13 +21,14 @@ from commerce_pipelines.flows.inventory.inputs import read_listings
 from commerce_pipelines.flows.inventory.pulse import Look
 from commerce_pipelines.sensors import inventory
 from commerce_pipelines.sensors.inventory import lane, read_cursor
+from commerce_pipelines.warehouse.inventory.rows import lock_name
 from commerce_pipelines.warehouse.shared.conditions import heartbeats
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold
 
 CAREFUL = "share: 95, breaker: {from_listings: 2, changed_percent: 100}"
 CAPPED = f"{CAREFUL}, cap: 5"
-PUBLISHED = dg.AssetKey([NAME, "published_inventory"])
+TARGETS, PUBLISHED = (dg.AssetKey([NAME, table]) for table in ("inventory_targets", "published_inventory"))
 
 
 class World:
@@ -98,7 +99,7 @@ def test_a_run_brings_the_listings_in_step_and_says_what_it_did(world: World) ->
     result = world.run(lane(NAME, listings=True))
     assert result.success
     assert world.shop.shown == {"A": 36, "B": 6, "GONE": 3}
-    targets = metadata(result, dg.AssetKey([NAME, "inventory_targets"]))
+    targets = metadata(result, TARGETS)
     assert targets["listings without a product"] == "1: GONE"
     assert targets["products without a listing"] == "1: LONELY"
     published = metadata(result, PUBLISHED)
@@ -123,9 +124,32 @@ def test_the_breaker_fails_the_run_with_its_figures_and_run_config_releases_it(w
     assert not failed.success
     (event,) = [event for event in failed.all_events if event.is_step_failure]
     assert "2 of 2 would go to 0" in str(event.step_failure_data.user_failure_data)
+    assert metadata(failed, TARGETS)["listings without a product"] == "1: GONE"
     assert not world.tick().run_requests  # it waits for a person, not for the sensor
     assert world.run(lane(NAME), {"release": True}).success
     assert world.shop.shown == {"A": 0, "B": 0, "GONE": 3}
+
+
+def test_no_lock_is_held_while_dagster_stores_what_a_run_did(
+    world: World, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's error left the step's generator open, and the lock with it: a later step of the same run that wants the
+    channel's listings waited for its own process."""
+    world.run(lane(NAME, listings=True))
+    storage, free = type(world.instance.event_log_storage), list[bool]()
+    store = storage.store_event
+
+    def fail(self: object, entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event and event.is_step_materialization and event.asset_key == TARGETS:
+            with warehouse.lock(lock_name(NAME), wait=False) as held:
+                free.append(held)
+            raise OSError
+        store(self, entry)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(storage, "store_event", fail)
+    assert not world.run(lane(NAME)).success
+    assert free == [True]
 
 
 def test_a_dry_run_writes_nothing(world: World) -> None:
