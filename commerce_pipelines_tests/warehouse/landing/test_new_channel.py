@@ -21,7 +21,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MANY = 60
 
 
-def _land(warehouse: Warehouse, channel: str) -> None:
+def _add_answers(warehouse: Warehouse, channel: str) -> None:
     heads = [Head(record_id=f"{n}", created_at=NOON, updated_at=NOON, subject="email:a@b.c") for n in range(MANY)]
     answers = [(head, f'{{"number": {head.record_id}}}'.encode()) for head in heads]
     Landing(warehouse, Vault(warehouse), channel, "orders", ZoneInfo("UTC")).land(answers, "pull", NOON)
@@ -29,10 +29,10 @@ def _land(warehouse: Warehouse, channel: str) -> None:
 
 def test_the_newest_answers_of_a_channel_that_is_new_beside_others_are_found_by_the_key(warehouse: Warehouse) -> None:
     """Joined, 4,000 orders took 6 seconds and 8,000 took 24."""
-    _land(warehouse, "old")
+    _add_answers(warehouse, "old")
     with warehouse.transaction() as connection:
         refresh_statistics(connection, "snapshots")
-    _land(warehouse, "new")
+    _add_answers(warehouse, "new")
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")  # sixty rows are on two pages
         cursor.execute(
@@ -61,7 +61,7 @@ def test_a_pull_of_many_records_leaves_fresh_statistics(
 
 
 def test_statistics_say_how_many_rows_a_table_has(warehouse: Warehouse) -> None:
-    _land(warehouse, "new")
+    _add_answers(warehouse, "new")
     with warehouse.transaction() as connection, connection.cursor() as cursor:
         refresh_statistics(connection, "snapshots")
         cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'commerce.snapshots'::regclass")
