@@ -132,6 +132,14 @@ def test_a_look_while_another_report_is_too_new_waits(amazon: Recorded, clock: C
     assert asked(amazon) == [XML, FBA]
 
 
+def test_a_look_uses_the_report_of_a_run_that_pulled_recent_days(amazon: Recorded, clock: Clock) -> None:
+    """It waited for half an hour, and was told as a poller that does not look."""
+    poller = Poller(amazon, clock)
+    list(poller.channel.returns.created(Window(NOON - timedelta(days=3), NOON)))
+    poller.look_until_done()
+    assert asked(amazon) == [XML, FBA]
+
+
 def test_old_days_share_a_report_and_wait_for_the_next(amazon: Recorded, clock: Clock) -> None:
     amazon.returns.add(
         *(make_return(ORDER, f"DJ{day}", NOON - timedelta(days=day), ("KET", 1)) for day in range(9, 120, 9))
