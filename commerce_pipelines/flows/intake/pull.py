@@ -65,7 +65,8 @@ def pull(
             land(connections, name, page, "pull", now, landed, topic)
     if landed.new >= MANY_ROWS:
         with connections.warehouse.transaction() as connection:
-            refresh_statistics(connection, "snapshots")
+            for table in ("snapshots", "subject_keys"):
+                refresh_statistics(connection, table)
     return landed
 
 

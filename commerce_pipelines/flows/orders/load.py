@@ -330,14 +330,16 @@ def _build_ledger(
     connections: Connections, name: str, rows: list[Row], work: Sorted, drafts: Mapping[str, SaleDraft], now: datetime
 ) -> pd.DataFrame:
     """One row per staged order. An order that was not drafted in this run keeps the evidence of its last draft. A row
-    that says nothing else than before, of an order that this run did not write to Odoo, keeps its time."""
+    that says nothing else than before, of an order that this run did not write to Odoo, keeps its times; one that only
+    was written then and is as it was now keeps `recorded_at`, since when a reading of Odoo's stock contains it."""
     import pandas as pd
 
     from ...warehouse.tables.frames import read_frame
 
+    columns = [*LEDGER, "recorded_at"]
     with connections.warehouse.transaction() as connection:
         ids = [row["order_id"] for row in rows]
-        frame = read_frame(connection, "sale_orders", LEDGER, "channel = %s AND order_id = ANY(%s)", (name, ids))
+        frame = read_frame(connection, "sale_orders", columns, "channel = %s AND order_id = ANY(%s)", (name, ids))
     before = {row["order_id"]: row for row in frame.to_dict("records")}
     ledger = []
     for row in rows:
@@ -355,12 +357,18 @@ def _build_ledger(
             o.state, row["currency"], row["total"], o.amount_total, o.amount_tax, *decided, evidence, base,
             o.code, storable(o.message),
         )  # fmt: skip
-        is_same = o.action not in WRITTEN and cells == tuple(
-            _replace_missing(old.get(key), None) for key in LEDGER[:-1]
-        )
-        ledger.append((*cells, old["loaded_at"] if is_same else now))
-    frame = pd.DataFrame.from_records(ledger, columns=list(LEDGER)).convert_dtypes(dtype_backend="pyarrow")
+        kept = tuple(_replace_missing(old.get(key), None) for key in LEDGER[:-1])
+        is_same = o.action not in WRITTEN and cells == kept
+        stays = is_same or (o.action is Action.UNCHANGED and _drop_action(cells) == _drop_action(kept))
+        times = old["loaded_at"] if is_same else now, old["recorded_at"] if stays else None  # else PostgreSQL's clock
+        ledger.append((*cells, *times))
+    frame = pd.DataFrame.from_records(ledger, columns=columns).convert_dtypes(dtype_backend="pyarrow")
     return frame.astype({"odoo_id": "int64[pyarrow]", "expected_tax": "int64[pyarrow]"})
+
+
+def _drop_action(cells: tuple[Any, ...]) -> tuple[Any, ...]:
+    place = LEDGER.index("action")
+    return cells[:place] + cells[place + 1 :]
 
 
 def _replace_missing(value: Any, default: Any) -> Any:

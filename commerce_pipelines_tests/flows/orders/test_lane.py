@@ -57,6 +57,22 @@ def test_the_ledger_says_when_it_changed_last(lane: Lane, request: pytest.Fixtur
     assert lane.ledger(first)["loaded_at"] > made
 
 
+def test_an_order_counts_as_in_odoo_since_it_was_written_there(lane: Lane, request: pytest.FixtureRequest) -> None:
+    """When the next run found it unchanged, its units were held back a second time until stock was read once more, and
+    each listing went down and up again."""
+    (order_id,) = numbered(request)
+    lane.put(lane.order(order_id))
+    lane.run()
+    made = lane.ledger(order_id)
+    assert lane.run().actions == {"unchanged": 1}
+    again = lane.ledger(order_id)
+    assert (made["action"], again["action"]) == ("created", "unchanged")
+    assert again["recorded_at"] == made["recorded_at"]
+    lane.put(later(lane.order(order_id), lines=(line(3380, quantity=2),)))
+    lane.run()
+    assert lane.ledger(order_id)["recorded_at"] > made["recorded_at"]
+
+
 def test_what_is_done_in_odoo_again_is_told_again(lane: Lane, odoo: Server, request: pytest.FixtureRequest) -> None:
     """Also where the ledger's row says the same twice in a row."""
     if odoo.calls is None:
