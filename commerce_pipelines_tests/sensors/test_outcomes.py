@@ -119,7 +119,7 @@ def test_a_run_that_a_person_started_is_told_by_channel_flow_and_step_too(house:
         house.ended(job.execute_in_process(instance=house.instance, asset_selection=selection, raise_on_error=False))
     assert len(house.heard()) == 2
     for text in house.heard():
-        assert text.startswith("commerce_pipelines: stock of my__shop failed at publishing quantities\n")
+        assert text.startswith("commerce_pipelines: stock of my__shop failed at deciding and publishing quantities\n")
         assert "channel my__shop, flow inventory" in text
         assert "my__shop__published_inventory: The token is too old." in text
 
