@@ -178,33 +178,32 @@ def published_asset(channel: ChannelSettings, owner: str) -> dg.AssetsDefinition
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         from ..domain.inventory.push_plan import standing
         from ..flows.inventory.inputs import recent_stock, stored_stock
-        from ..flows.inventory.publish import decided, name_listings, push
+        from ..flows.inventory.publish import decided, push
 
-        wanted, run_id = context.selected_asset_keys, context.run.run_id
-        started = connections.instruments.clock()
+        wanted, checked = context.selected_asset_keys, context.selected_asset_check_keys
+        publishes, started = key in wanted, connections.instruments.clock()
         results, done = list[dg.MaterializeResult](), None
         try:
             with failures():
-                stock = recent_stock(connections, name) if key in wanted else stored_stock(connections, name)
-                with decided(connections, name, stock, run_id=run_id) as ready:
+                stock = recent_stock(connections, name) if publishes or checked else stored_stock(connections, name)
+                with decided(connections, name, stock, run_id=context.run.run_id) as ready:
                     if targets_key in wanted:
                         seconds = round(connections.instruments.clock() - started, 2)
                         figures = _describe_targets(ready, seconds)
                         results.append(dg.MaterializeResult(asset_key=targets_key, metadata=figures))
-                    if key in wanted:
-                        done = push(connections, ready, release=config.release, dry_run=config.dry_run)
+                    if publishes or checked:  # the checks alone look and send nothing
+                        dry_run = config.dry_run or not publishes
+                        done = push(connections, ready, release=config.release, dry_run=dry_run)
         finally:
             yield from results  # the lock is free: where Dagster fails to store one, it leaves this generator open
         if done is None:
             return
-        with failures():
-            rows = done.before.pushes().head(ROWS_SHOWN)
-            titles = name_listings(connections, name, rows["key"].tolist())
         state = standing(done.after.table, done.after.now, deadline)
-        seconds = round(connections.instruments.clock() - started, 2)
-        figures = {**_describe_published(done, state, seconds), **_describe_difference(name, rows, titles)}
-        yield dg.MaterializeResult(asset_key=key, metadata=figures)
-        yield from checks(state, key)
+        if publishes:
+            with failures():
+                figures = _describe_published(connections, name, done, state, started)
+            yield dg.MaterializeResult(asset_key=key, metadata=figures)
+        yield from (check for check in checks(state, key) if dg.AssetCheckKey(key, str(check.check_name)) in checked)
 
     return published_inventory
 
@@ -267,8 +266,14 @@ def _list_checks(key: dg.AssetKey, deadline: timedelta) -> Sequence[dg.AssetChec
     )
 
 
-def _describe_published(done: "Published", state: "Standing", seconds: float) -> dict[str, Any]:
-    """What is said of a run that published."""
+def _describe_published(
+    connections: Connections, name: str, done: "Published", state: "Standing", started: float
+) -> dict[str, Any]:
+    """What is said of a run that published. started: by the instruments' clock."""
+    from ..flows.inventory.publish import name_listings
+
+    rows = done.before.pushes().head(ROWS_SHOWN)
+    titles = name_listings(connections, name, rows["key"].tolist())
     return {
         "dagster/row_count": len(done.before.pushes()),
         "dagster/uri": "postgresql:///commerce.published_inventory",
@@ -277,9 +282,10 @@ def _describe_published(done: "Published", state: "Standing", seconds: float) ->
         **counts(_count_words(done.after.table["action"]), "listings"),
         "buffer cost (free units not shown)": state.buffer,
         "oldest unpublished change": state.oldest.isoformat() if state.oldest else "none",
-        "seconds": seconds,
+        "seconds": round(connections.instruments.clock() - started, 2),
         "before": dg.MetadataValue.md(_draw_spread(done.before.table["believed"], "quantity shown before")),
         "after": dg.MetadataValue.md(_draw_spread(done.after.table["believed"], "quantity shown after")),
+        **_describe_difference(name, rows, titles),
     }
 
 

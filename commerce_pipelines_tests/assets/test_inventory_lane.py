@@ -152,6 +152,18 @@ def test_no_lock_is_held_while_dagster_stores_what_a_run_did(
     assert free == [True]
 
 
+def test_a_check_alone_is_judged_and_sends_nothing(world: World) -> None:
+    """Dagster offers it where a step may be executed in part; it ended well and judged nothing."""
+    assert world.run(lane(NAME, listings=True)).success
+    world.shop.pushed.clear()
+    check = dg.AssetCheckKey(PUBLISHED, "not_above_free")
+    job = world.defs.resolve_implicit_global_asset_job_def().get_subset(asset_check_selection={check})
+    result = job.execute_in_process(instance=world.instance)
+    assert [event.check_name for event in result.get_asset_check_evaluations()] == ["not_above_free"]
+    assert not result.get_asset_materialization_events()
+    assert not world.shop.pushed
+
+
 def test_a_dry_run_writes_nothing(world: World) -> None:
     read_listings(world.connections, NAME)
     result = world.run(lane(NAME), {"dry_run": True})
