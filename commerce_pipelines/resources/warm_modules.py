@@ -28,7 +28,7 @@ ROOMS = (
     "core", "domain", "channels", "odoo", "warehouse", "settings", "resources", "flows", "assets", "sensors",
     "definitions",
 )  # fmt: skip
-ASKED_FOR = ("asset_event_tags", "asset_check_executions")  # tables that Dagster asks for as it stores an asset
+ASSET_TABLES = ("asset_event_tags", "asset_check_executions")  # which Dagster looks for as it stores an asset
 
 
 def read_stamp() -> tuple[int, int]:
@@ -80,15 +80,13 @@ def ask_storage() -> None:
     """Ask Dagster's storage what each run asks first. What it says of its tables, and the SQL that was made to ask it,
     every run finds in memory then; nothing stays open. Without DAGSTER_HOME there is nothing to ask."""
     with contextlib.suppress(Exception), dg.DagsterInstance.get() as instance:
-        events = instance.event_log_storage
+        events: Any = instance.event_log_storage
         instance.get_run_by_id(NAME)
         instance.get_asset_records([dg.AssetKey(NAME)])
-        for table in ASKED_FOR:
-            getattr(events, "has_table", str)(table)
         if events.supports_global_concurrency_limits:
-            getattr(events, "has_default_pool_limit_col", None)
             events.get_pool_limits()
             events.check_concurrency_claim(NAME, NAME, NAME)
+        _ = events.has_default_pool_limit_col, *map(events.has_table, ASSET_TABLES)  # of PostgreSQL's storage alone
     with contextlib.suppress(Exception):
         importlib.import_module(f"{NAME}.resources.run_history").close_connections()
 

@@ -8,13 +8,12 @@ import pytest
 
 from commerce_pipelines.flows.intake.pull import pull
 from commerce_pipelines.flows.inventory.inputs import recent_stock, take_stock
-from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
 from commerce_pipelines.flows.inventory.quantities import Stopped
 from commerce_pipelines.flows.orders.stage import stage
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings import file as settings_file
 from commerce_pipelines_tests.cli.test_main import Shell, shell
-from commerce_pipelines_tests.doubles.inventory import in_pipe
+from commerce_pipelines_tests.doubles.inventory import in_pipe, publish, refresh_targets
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.shopify import demo_orders
 

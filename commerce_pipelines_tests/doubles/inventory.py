@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
+
 from commerce_pipelines.channels.capabilities import AccountId, Listings
 from commerce_pipelines.core.errors import TransientError
 from commerce_pipelines.domain.inventory.availability import Ordered, units_by_product
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome
 from commerce_pipelines.domain.orders.order import FulfilledBy
-from commerce_pipelines.flows.inventory.inputs import Snapshot, read_pipes
+from commerce_pipelines.flows.inventory import publish as flow
+from commerce_pipelines.flows.inventory.inputs import Snapshot, read_pipes, stored_stock
+from commerce_pipelines.flows.inventory.publish import Published, decided
 from commerce_pipelines.odoo.rpc.client import Who
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.settings import file as settings
@@ -174,6 +178,18 @@ def booked(warehouse: Warehouse, order_id: str, state: str = "sale") -> None:
         )
 
 
+def refresh_targets(connections: Connections, name: str) -> pd.DataFrame:
+    """Decide a channel's targets by the stored stock, as materialising `inventory_targets` alone does."""
+    with decided(connections, name, stored_stock(connections, name)) as ready:
+        return ready.targets
+
+
+def publish(connections: Connections, name: str, stock: Snapshot, *, run_id: str = "", **options: bool) -> Published:
+    """Decide and push, as materialising `published_inventory` does. options: as `push` takes them."""
+    with decided(connections, name, stock, run_id=run_id) as ready:
+        return flow.push(connections, ready, **options)
+
+
 def in_pipe(connections: Connections, snapshot: Snapshot) -> Ordered:
     """Units that were sold and that the snapshot cannot contain yet."""
     return units_by_product(read_pipes(connections, snapshot), snapshot.levels, snapshot.sizes)
@@ -186,4 +202,6 @@ def history(warehouse: Warehouse) -> list[tuple[str, int, str]]:
         return cursor.fetchall()
 
 
-__all__ = ["NAME", "Odoo", "Shop", "booked", "connections", "history", "in_pipe", "sold"]
+__all__ = [
+    "NAME", "Odoo", "Shop", "booked", "connections", "history", "in_pipe", "publish", "refresh_targets", "sold",
+]  # fmt: skip

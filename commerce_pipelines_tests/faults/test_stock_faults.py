@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 from commerce_pipelines.flows.inventory.inputs import read_listings, recent_stock, take_stock
-from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
 from commerce_pipelines.warehouse.tables.database import Warehouse
-from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, sold
+from commerce_pipelines_tests.doubles.inventory import NAME, Odoo, Shop, connections, publish, refresh_targets, sold
 
 # on hand, reserved, what buyers see before; and what they may see at most afterwards
 FIGURES: dict[str, tuple[float, float, int, int]] = {

@@ -24,12 +24,11 @@ from commerce_pipelines.definitions import build_defs
 from commerce_pipelines.domain.orders.order import Address, LineKind, OrderStatus, Review
 from commerce_pipelines.flows import rehearsal
 from commerce_pipelines.flows.inventory.inputs import take_stock
-from commerce_pipelines.flows.inventory.publish import refresh_targets
 from commerce_pipelines.settings.file import Settings
 from commerce_pipelines.settings.fingerprint import fingerprint_of_all
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.doubles.channel import SETTINGS, some_settings
-from commerce_pipelines_tests.doubles.inventory import Odoo, Shop, connections
+from commerce_pipelines_tests.doubles.inventory import Odoo, Shop, connections, refresh_targets
 from commerce_pipelines_tests.doubles.lane import MUG, NAME, PAPER, Lane, Server, line, numbered, writes
 
 FRANCE = Address(name="Ada Byron", street="Rue 1", city="Paris", postcode="75001", country="FR")

@@ -13,8 +13,7 @@ from commerce_pipelines.flows.explain import explain
 from commerce_pipelines.flows.identity import agree
 from commerce_pipelines.flows.inventory.history import explain_oversold, look_back
 from commerce_pipelines.flows.inventory.inputs import recent_stock, take_stock
-from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
-from commerce_pipelines_tests.doubles.inventory import Shop
+from commerce_pipelines_tests.doubles.inventory import Shop, publish, refresh_targets
 from commerce_pipelines_tests.doubles.lane import NAME, ZONE, Lane, line, numbered
 
 DAY = timedelta(days=1)

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import dagster as dg
 import pytest
-import yaml
-from dagster._core.test_utils import instance_for_test
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from commerce_pipelines.resources.kept_events import KEPT, EventsInBatches
 from commerce_pipelines.resources.run_process import events_in_batches
 
-PROJECT = Path(__file__).parents[2]
-Type = dg.DagsterEventType
 
-
-@pytest.fixture
-def instance(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """An instance with the storage that dagster.yaml names, on this worker's database."""
-    monkeypatch.setenv("COMMERCE_DATABASE_URL", database)
-    settings = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
-    kept = {key: settings[key] for key in ("storage", "telemetry")}
-    with instance_for_test(overrides=kept, temp_dir=str(tmp_path)) as instance:
-        instance.wipe()
-        yield instance
-
-
-def _run(instance: dg.DagsterInstance, seen: list[set[Type]], *, fails: bool = False) -> list[tuple[str, str | None]]:
+def _run(instance: dg.DagsterInstance, seen: list[set[str]], *, fails: bool = False) -> list[tuple[str, str | None]]:
     """A run of two assets that look at what is on record of it; returns its events, by type and step, as they are on
     record at its end."""
 
     def look(context: dg.AssetExecutionContext, name: str) -> None:
-        seen.append({kind for kind, step in _list(instance, context.run.run_id) if step == name})  # type: ignore[misc]
+        seen.append({kind for kind, step in _list(instance, context.run.run_id) if step == name})
 
     @dg.asset
     def first(context) -> dg.MaterializeResult:
@@ -66,8 +47,8 @@ def _list(instance: dg.DagsterInstance, run_id: str) -> list[tuple[str, str | No
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_run_has_the_events_that_it_has_without(instance: dg.DagsterInstance, fails: bool) -> None:
-    alone: list[set[Type]] = []
-    together: list[set[Type]] = []
+    alone: list[set[str]] = []
+    together: list[set[str]] = []
     expected = _run(instance, alone, fails=fails)
     with events_in_batches(instance):
         assert _run(instance, together, fails=fails) == expected

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-import pytest
-import yaml
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
-from dagster._core.test_utils import instance_for_test
 
 from commerce_pipelines.resources.pruning import prune
 
-PROJECT = Path(__file__).parents[2]
 DAYS = dg.StaticPartitionsDefinition(["a", "b", "c"])
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def instance(database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    monkeypatch.setenv("COMMERCE_DATABASE_URL", database)
-    settings = yaml.safe_load((PROJECT / "dagster.yaml").read_text())
-    kept = {key: settings[key] for key in ("storage", "telemetry")}
-    with instance_for_test(overrides=kept, temp_dir=str(tmp_path)) as instance:
-        instance.wipe()
-        yield instance
 
 
 @dg.asset(partitions_def=DAYS, tags={"team": "sales"})

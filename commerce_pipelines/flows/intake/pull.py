@@ -21,9 +21,10 @@ from ...core.topics import Topic
 from ...domain.orders.order import LONGEST_ID
 from ...resources.connections import Connections
 from ...warehouse.landing import ways
-from ...warehouse.tables.statistics import MANY_ROWS, refresh_statistics
+from ...warehouse.tables.statistics import refresh_statistics
 from ..identity import identify
 
+MANY_ROWS = 500  # new answers after which PostgreSQL's statistics are asked for
 YEARS = range(1990, 2100)  # a time outside these years is a mistake, and may be no calendar day in some time zones
 
 

@@ -27,7 +27,7 @@ from ...core.errors import CommerceError, PermanentError
 from ...domain.outbox.effects import Kind, Status
 from ...resources.connections import Connections
 from ..identity import may_publish
-from .inputs import Snapshot, read_listings, read_offer, reread_listings, stored_stock, take_stock
+from .inputs import Snapshot, read_listings, read_offer, reread_listings, take_stock
 from .quantities import tell
 
 if TYPE_CHECKING:
@@ -52,12 +52,6 @@ def name_listings(connections: Connections, name: str, keys: Sequence[str]) -> d
 
     with connections.warehouse.transaction() as connection:
         return read_titles(connection, name, keys)
-
-
-def refresh_targets(connections: Connections, name: str, snapshot: Snapshot | None = None) -> pd.DataFrame:
-    """Compute a channel's targets from a stock snapshot (default: the newest one kept), and store them."""
-    with decided(connections, name, snapshot or stored_stock(connections, name)) as ready:
-        return ready.targets
 
 
 def _store_targets(connections: Connections, name: str, offer: Offer, company: int) -> pd.DataFrame:
@@ -131,8 +125,8 @@ class Ready(msgspec.Struct, kw_only=True):
 
 @contextmanager
 def decided(connections: Connections, name: str, stock: Snapshot | None, *, run_id: str = "") -> Iterator[Ready]:
-    """Decide and store what each listing shall show. The channel's listings are nobody else's until the end of the
-    block, so that `push` finds them as they were decided on.
+    """Decide and store what each listing shall show. One process per channel at a time: until the end of the block
+    nobody else changes the channel's listings, so that `push` finds them as they were decided on.
 
     stock: see `recent_stock`; raises PermanentError for None. Targets of a newer stock that are stored already stay.
     Reads the listings completely where they were never read, or where listings were made.
@@ -141,7 +135,6 @@ def decided(connections: Connections, name: str, stock: Snapshot | None, *, run_
 
     if stock is None:
         raise PermanentError("No stock of Odoo has been read yet; materialise odoo/stock_levels first.")
-
     with connections.warehouse.lock(lock_name(name), wait=True):
         _read_made_listings(connections, name, run_id)
         offer = read_offer(connections, name, stock)
@@ -152,27 +145,13 @@ def decided(connections: Connections, name: str, stock: Snapshot | None, *, run_
         yield Ready(name=name, offer=offer, targets=targets, run_id=run_id)
 
 
-def publish(
-    connections: Connections,
-    name: str,
-    stock: Snapshot,
-    *,
-    run_id: str = "",
-    release: bool = False,
-    dry_run: bool = False,
-) -> Published:
-    """`decided`, then `push`; one run per channel at a time."""
-    with decided(connections, name, stock, run_id=run_id) as ready:
-        return push(connections, ready, release=release, dry_run=dry_run)
-
-
 def push(connections: Connections, ready: Ready, *, release: bool = False, dry_run: bool = False) -> Published:
-    """Push the difference and record it.
+    """Push the difference and record it, within the block of `decided`.
 
-    release: a person agrees to what the breaker would stop. Otherwise raises Stopped with
-    the figures, or the channel's own errors, after its answers are on record. Every push is on record before it is
-    sent, so that after a crash the next run knows which listings are uncertain. If a push is stale, the listings are
-    read again, completely, and may be lowered at once but not raised: see `Plan.lowering`.
+    release: a person agrees to what the breaker would stop. Otherwise raises Stopped with the figures, or the channel's
+    own errors, after its answers are on record. Every push is on record before it is sent, so that after a crash the
+    next run knows which listings are uncertain. If a push is stale, the listings are read again, completely, and may be
+    lowered at once but not raised: see `Plan.lowering`.
     """
     from ...domain.inventory import push_plan
     from ...warehouse.inventory.rows import read_belief

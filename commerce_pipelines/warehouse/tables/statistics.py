@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-MANY_ROWS = 500
-
 
 def refresh_statistics(connection: Connection, table: str) -> None:
     """A sample of the table's rows is read, which takes less than a second. Where somebody else is at it, nothing is

@@ -14,8 +14,8 @@ from commerce_pipelines.flows.content.inputs import take_products
 from commerce_pipelines.flows.content.new_listings import Created, create, replay_new
 from commerce_pipelines.flows.content.units import count_units
 from commerce_pipelines.flows.inventory.inputs import take_stock
-from commerce_pipelines.flows.inventory.publish import publish as publish_stock
 from commerce_pipelines.warehouse.inventory.rows import lock_name
+from commerce_pipelines_tests.doubles.inventory import publish as publish_stock
 from commerce_pipelines_tests.flows.content.test_marketplaces import World, open_world
 from commerce_pipelines_tests.flows.content.test_pictures import picture
 from commerce_sandbox.ebay.listings import Offered

@@ -18,7 +18,6 @@ from commerce_pipelines.core.reasons import Reason
 from commerce_pipelines.core.topics import Topic
 from commerce_pipelines.flows.inventory.history import explain_oversold, look_back
 from commerce_pipelines.flows.inventory.inputs import recent_stock, take_stock
-from commerce_pipelines.flows.inventory.publish import publish, refresh_targets
 from commerce_pipelines.odoo.inventory.kits import Kit
 from commerce_pipelines.resources.connections import Connections
 from commerce_pipelines.warehouse import exceptions
@@ -26,7 +25,7 @@ from commerce_pipelines.warehouse.inventory.kept_levels import keep_levels, read
 from commerce_pipelines.warehouse.inventory.stock import store_stock
 from commerce_pipelines.warehouse.tables.database import Warehouse
 
-from ...doubles.inventory import NAME, Odoo, Shop, booked, connections, sold
+from ...doubles.inventory import NAME, Odoo, Shop, booked, connections, publish, refresh_targets, sold
 
 DAY = timedelta(days=1)
 

@@ -11,7 +11,7 @@ from commerce_pipelines.core.errors import PermanentError, ProtocolError, Transi
 from commerce_pipelines.domain.inventory.listings import Listing, Push, PushOutcome, unreadable
 from commerce_pipelines.flows.identity import agree, identify
 from commerce_pipelines.flows.inventory.inputs import read_listings, recent_stock, take_stock
-from commerce_pipelines.flows.inventory.publish import Published, compare, publish, refresh_targets, release
+from commerce_pipelines.flows.inventory.publish import Published, compare, release
 from commerce_pipelines.flows.inventory.pulse import look, pulse
 from commerce_pipelines.flows.inventory.quantities import Stopped
 from commerce_pipelines.resources.connections import Connections
@@ -20,6 +20,7 @@ from commerce_pipelines.warehouse.shared import known_accounts
 from commerce_pipelines.warehouse.shared.known_accounts import Place
 from commerce_pipelines.warehouse.tables.database import Warehouse
 
+from ...doubles import inventory as double
 from ...doubles.inventory import NAME, Odoo, Shop, booked, connections, history, in_pipe, sold
 
 CAREFUL = "share: 100, breaker: {zeroed_percent: 20, changed_percent: 100}"
@@ -28,8 +29,8 @@ CAREFUL = "share: 100, breaker: {zeroed_percent: 20, changed_percent: 100}"
 def run(world: Connections, **options: Any) -> Published:
     """What one run does, from the stock read on."""
     take_stock(world)
-    refresh_targets(world, NAME)
-    return publish(world, NAME, recent_stock(world), run_id="r", **options)
+    double.refresh_targets(world, NAME)
+    return double.publish(world, NAME, recent_stock(world), run_id="r", **options)
 
 
 def once(outcome: Callable[[Push], Any], times: int = 1) -> Callable[[Push], Any]:

@@ -46,15 +46,24 @@ def test_the_ledger_says_when_it_changed_last(lane: Lane, request: pytest.Fixtur
     lane.put(lane.order(first))
     lane.run()
     lane.run()
-    settled = lane.ledger(first)
+    settled, version = lane.ledger(first), _read_version(lane, first)
     lane.put(lane.order(second))
     lane.run()
-    assert lane.ledger(first) == settled  # `recorded_at` too: the row was not written
+    assert lane.ledger(first) == settled
+    assert _read_version(lane, first) == version  # the row was not written
     made = lane.ledger(second)["loaded_at"]
     assert made > settled["loaded_at"]
     lane.put(later(lane.order(first), lines=(line(3380, quantity=2),)))
     lane.run()
     assert lane.ledger(first)["loaded_at"] > made
+
+
+def _read_version(lane: Lane, order_id: str) -> str:
+    """The transaction that wrote the order's row of the ledger."""
+    with lane.connections.warehouse.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT xmin::text FROM commerce.sale_orders WHERE order_id = %s", (order_id,))
+        ((version,),) = cursor.fetchall()
+    return str(version)
 
 
 def test_an_order_counts_as_in_odoo_since_it_was_written_there(lane: Lane, request: pytest.FixtureRequest) -> None:

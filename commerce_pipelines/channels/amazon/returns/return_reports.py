@@ -76,9 +76,10 @@ class ReturnReports:
             if recent:
                 wait = recent[0].created_time + ASKED_EVERY - now
                 self._api.sleep(max(0.0, wait.total_seconds()))
-            newest = self.newest_span()  # which a look at what is new, for which it is too soon then, can use as well
-            span = Window(window.start, min(window.start + LONGEST_SPAN, newest.end))
-            report = self._create(kind, newest if window.start >= newest.start else span)
+            span = self.newest_span()  # a look at the present uses it, too, and need not wait for one of its own
+            if window.start < span.start:
+                span = Window(window.start, min(window.start + LONGEST_SPAN, span.end))
+            report = self._create(kind, span)
         return self._take(kind, reports.wait_for(self._api, kind, report))
 
     def _find(self, kind: str, since: datetime) -> list[Report]:
