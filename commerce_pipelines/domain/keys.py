@@ -112,8 +112,7 @@ _RELAYS = ("marketplace.amazon.", "members.ebay.", "relay.walmart.", "user.alleg
 
 def is_relay(email: str) -> bool:
     """Whether an address is a marketplace's forwarding address, which identifies nobody on any channel."""
-    domain = email_key(email).partition("@")[2]
-    return domain.startswith(_RELAYS)
+    return fold(email.partition("@")[2]).startswith(_RELAYS)
 
 
 def _decode_letters(label: str) -> str:

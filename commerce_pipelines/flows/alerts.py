@@ -311,7 +311,8 @@ def _find_silent_pollers(connection: Connection, settings: Settings, now: dateti
     pollers = list_pollers(settings)
     for name, problem in _list_problems(connection, settings, now).items():
         if problem:
-            yield Condition(key=POLLING + name, subject=f"nobody looks at {pollers[name].subject}", message=problem)
+            subject = f"looking at {pollers[name].subject} does not work"
+            yield Condition(key=POLLING + name, subject=subject, message=problem)
 
 
 def _find_drifted(connection: Connection, settings: Settings, now: datetime) -> Iterator[Condition]:
@@ -379,10 +380,12 @@ def digest_text(connections: Connections, kept: Mapping[str, Kept], now: datetim
         with connections.warehouse.transaction() as connection:
             waiting = sum(record.blocking for record in open_exceptions(connection, channel.name, None))
         day = came(connections, channel.name, yesterday, yesterday)
-        lines.append(
-            f"{channel.name}: {day.orders} orders yesterday, {day.in_odoo} of them in Odoo, {day.missing} missing; "
-            f"{waiting} wait for a person or for something to change."
+        came_in = (
+            f"{day.orders} orders yesterday, {day.in_odoo} of them in Odoo, {day.missing} missing"
+            if day.proved
+            else "the orders of yesterday have not been compared with Odoo yet"
         )
+        lines.append(f"{channel.name}: {came_in}; {waiting} wait for a person or for something to change.")
         ending += channel.warnings(now.date())
     standing = [record.subject for record in kept.values() if record.gone_at is None and record.key != DIGEST]
     return "\n".join([*lines, *(f"Still so: {subject}." for subject in standing), *ending])

@@ -15,6 +15,7 @@ from commerce_pipelines.domain.orders.order import Address, Buyer, LineKind, Ord
 from commerce_pipelines.domain.vat.decision import VatPolicy
 from commerce_pipelines.flows.identity import agree, may_write_odoo
 from commerce_pipelines.flows.intake.pull import pull
+from commerce_pipelines.flows.inventory import pulse
 from commerce_pipelines.flows.inventory.inputs import stored_stock, take_all, take_stock
 from commerce_pipelines.flows.inventory.pulse import look
 from commerce_pipelines.flows.orders.plan import plan
@@ -184,6 +185,28 @@ def test_one_company_without_any_stock_holds_up_nobody_else_s(odoo: Server, seco
     assert name in seen.problem
     with pytest.raises(ProtocolError, match=name):
         take_stock(connections, OTHER)
+
+
+def test_a_company_whose_stock_cannot_be_read_is_asked_once_for_all_its_channels(
+    odoo: Server, second: Second, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at 50 channels asked an Odoo that was away 50 times, and said so in 50 sentences."""
+    name = f"Leere GmbH {secrets.token_hex(3)}"
+    add_company(open_administrator(odoo), odoo, name=name)
+    settings = of_two(odoo, company=name)
+    third = msgspec.structs.replace(settings.channels[1], name="shop_three", endpoint="https://three.example.com")
+    settings = msgspec.structs.replace(settings, channels=(*settings.channels, third))
+    asked: list[str] = []
+
+    def count(connections: Any, channel: str, **named: Any) -> Any:
+        asked.append(channel)
+        return take_stock(connections, channel, **named)
+
+    monkeypatch.setattr(pulse, "take_stock", count)
+    seen = look(connect.of(settings).connections, [NAME, OTHER, "shop_three"])
+    assert asked == [NAME, OTHER]
+    assert seen.problem.startswith(f"The stock for {OTHER}, shop_three cannot be read: ")
+    assert seen.problem.count(name) == 1
 
 
 def test_an_order_on_its_way_holds_back_its_own_company_s_stock_alone(lanes: tuple[Lane, Lane]) -> None:

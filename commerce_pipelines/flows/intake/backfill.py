@@ -29,12 +29,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 class Came(msgspec.Struct, frozen=True, kw_only=True):
     """What the newest proof says of some days: orders (or refunds) in the channel, those of them in Odoo, waiting, and
-    missing."""
+    missing; and of how many days there is a proof."""
 
     orders: int = 0
     in_odoo: int = 0
     waiting: int = 0
     missing: int = 0
+    proved: int = 0
 
 
 def backfill(
@@ -87,11 +88,11 @@ def _name_lock(name: str, topic: Topic) -> str:
 
 _OF_ORDERS = (
     "SELECT coalesce(sum(orders_in_channel), 0), coalesce(sum(sale_orders_in_odoo), 0), coalesce(sum(exceptions), 0),"
-    " coalesce(sum(missing), 0) FROM commerce.completeness"
+    " coalesce(sum(missing), 0), count(*) FROM commerce.completeness"
 )
 _OF_REFUNDS = (
     "SELECT coalesce(sum(refunds_in_channel), 0), coalesce(sum(credit_notes_in_odoo), 0), coalesce(sum(exceptions), 0),"
-    " coalesce(sum(jsonb_array_length(missing::jsonb)), 0) FROM commerce.refund_proofs"
+    " coalesce(sum(jsonb_array_length(missing::jsonb)), 0), count(*) FROM commerce.refund_proofs"
 )
 
 

@@ -34,7 +34,10 @@ class Look(msgspec.Struct, frozen=True):
     @property
     def problem(self) -> str:
         """Whose stock could not be read, and why; '' where all was read."""
-        return " ".join(f"The stock for {name} cannot be read: {why}" for name, why in self.unread.items())
+        names: dict[str, list[str]] = {}
+        for name, why in self.unread.items():
+            names.setdefault(why, []).append(name)
+        return " ".join(f"The stock for {', '.join(whose)} cannot be read: {why}" for why, whose in names.items())
 
     def may_push(self, connections: Connections, name: str) -> bool:
         """Whether a run of the channel would push something, or has something to report: what changed may be offered
@@ -56,20 +59,16 @@ def look(connections: Connections, names: Sequence[str]) -> Look:
     go on. A channel whose company's stock cannot be read has none; if no company's stock can be read, the error is
     raised.
     """
-    stock: dict[int, tuple[Snapshot, Ordered]] = {}
+    stock: dict[int, tuple[Snapshot, Ordered] | CommerceError] = {}
     result = Look()
     failed: CommerceError | None = None
     for name in names:
-        try:
-            company = connections.company_of(name)
-            if company not in stock:
-                read = take_stock(connections, name, store=False)
-                stock[company] = read, units_by_product(read_pipes(connections, read), read.levels, read.sizes)
-        except CommerceError as error:
-            failed = error
-            result.unread[name] = str(error)
+        read = _read_once(connections, name, stock)
+        if isinstance(read, CommerceError):
+            failed = read
+            result.unread[name] = str(read)
             continue
-        snapshot, ordered = stock[company]
+        snapshot, ordered = read
         try:
             warehouses = _list_warehouses(connections, name, snapshot)
         except PermanentError as error:
@@ -80,6 +79,24 @@ def look(connections: Connections, names: Sequence[str]) -> Look:
     if failed and not result.pulses:
         raise failed
     return result
+
+
+def _read_once(
+    connections: Connections, name: str, stock: dict[int, tuple[Snapshot, Ordered] | CommerceError]
+) -> tuple[Snapshot, Ordered] | CommerceError:
+    """The stock of a channel's company, and what was sold of it, or why that cannot be read; into `stock`, so that the
+    company's other channels do not ask again."""
+    try:
+        company = connections.company_of(name)
+    except CommerceError as error:
+        return error
+    if company not in stock:
+        try:
+            read = take_stock(connections, name, store=False)
+            stock[company] = read, units_by_product(read_pipes(connections, read), read.levels, read.sizes)
+        except CommerceError as error:
+            stock[company] = error
+    return stock[company]
 
 
 def is_in_step(connections: Connections, name: str) -> bool:

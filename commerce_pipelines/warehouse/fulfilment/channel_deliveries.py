@@ -2,7 +2,8 @@
 
 What belongs here: writing and reading these rows. What does not: what is done about them (flows/fulfilment/).
 
-An order is due while its staged answer is another one than that which was settled.
+An order is due while its staged answer is another one than that which was settled: its row says so itself
+(`is_taken_over`, by a trigger), because an index finds it then.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ _DUE = (
     " FROM commerce.orders o JOIN commerce.sale_orders l USING (channel, order_id)"
     " LEFT JOIN commerce.channel_deliveries d USING (channel, order_id)"
     " WHERE o.channel = %(channel)s AND o.fulfilled_by = 'channel' AND o.shipped <> 'no' AND o.status = 'paid'"
-    " AND NOT o.is_other_channel AND NOT o.is_test AND l.odoo_id IS NOT NULL"
-    " AND coalesce(d.settled, '') <> o.digest"
+    " AND NOT o.is_other_channel AND NOT o.is_test AND NOT o.is_taken_over AND l.odoo_id IS NOT NULL"
 )
 
 

@@ -164,23 +164,23 @@ def _build_due(row: Sequence[Any]) -> Due:
 
 def has_untried(connection: Connection, channel: str, stamp: str) -> bool:
     """Whether an order has something to tell that no run has tried with these settings. stamp: their fingerprint."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM commerce.shipments WHERE channel = %s AND settled <> digest"
-            " AND tried <> digest || %s)",
-            (channel, stamp),
-        )
-        row = cursor.fetchone()
-    return bool(row and row[0])
+    return _is_any_due(connection, channel, "tried <> digest || %s", stamp)
 
 
 def has_due(connection: Connection, channel: str) -> bool:
+    return _is_any_due(connection, channel, "true")
+
+
+def _is_any_due(connection: Connection, channel: str, condition: str, *values: str) -> bool:
+    """The oldest, because of the order PostgreSQL takes the index of what is due. By its guess that most orders are, it
+    went through all that were ever delivered."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM commerce.shipments WHERE channel = %s AND settled <> digest)", (channel,)
+            f"SELECT FROM commerce.shipments WHERE channel = %s AND settled <> digest AND {condition}"
+            " ORDER BY shipped_at LIMIT 1",
+            (channel, *values),
         )
-        row = cursor.fetchone()
-    return bool(row and row[0])
+        return cursor.fetchone() is not None
 
 
 def mark_tried(connection: Connection, channel: str, due: Iterable[Due], settled: Collection[str], stamp: str) -> None:
@@ -354,20 +354,3 @@ def find_sales(connection: Connection, channel: str, order_id: str) -> list[int]
             (channel, order_id),
         )
         return [sale for (sale,) in cursor]
-
-
-def figures(connection: Connection, channel: str) -> dict[str, int]:
-    """Orders delivered in Odoo, and those of which everything is told; parcels by status."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*), count(*) FILTER (WHERE settled = digest) FROM commerce.shipments WHERE channel = %s",
-            (channel,),
-        )
-        delivered, settled = cursor.fetchone() or (0, 0)
-        cursor.execute(
-            "SELECT status, count(*) FROM commerce.effects WHERE target = %s AND kind = 'shipment'"
-            " AND status <> 'superseded' GROUP BY status ORDER BY status",
-            (channel,),
-        )
-        parcels = {f"parcels_{status}": count for status, count in cursor}
-    return {"orders_delivered": delivered, "orders_told": settled, **parcels}

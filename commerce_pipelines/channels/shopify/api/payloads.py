@@ -72,6 +72,7 @@ def decode_record(decoder: msgspec.json.Decoder[T], raw: bytes, what: str) -> T:
 def subject_of(order_gid: str, email: str | None, customer: Reference | None) -> str:
     """Whom an order is about: the e-mail, else the customer's id, else the order's own id, because a guest without
     either is a subject of one order. Its refunds and returns are about the same person."""
-    key = email_key(email) if email and not is_relay(email) else ""
-    order_id = number(order_gid)
-    return f"email:{key}" if key else f"shopify:{number(customer.id)}" if customer else f"order:{order_id}"
+    key, order_id = email_key(email) if email else "", number(order_gid)
+    if key and not is_relay(key):
+        return f"email:{key}"
+    return f"shopify:{number(customer.id)}" if customer else f"order:{order_id}"
