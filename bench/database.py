@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -60,3 +60,26 @@ def server() -> Iterator[Server]:
         finally:
             database.drop()
             stop_database(Path(folder))
+
+
+def copy_rows(warehouse: Warehouse, copies: Mapping[str, Mapping[str, str]], count: int) -> None:
+    """Add so many copies of one row to each of these tables. copies: by table, what a column of copy `n` holds instead
+    of the value of its row `t`, as SQL."""
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        for table, changed in copies.items():
+            cursor.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'commerce'"
+                " AND table_name = %s ORDER BY ordinal_position",
+                (table,),
+            )
+            columns = [name for (name,) in cursor.fetchall()]
+            values = ", ".join(changed.get(name, f't."{name}"') for name in columns)
+            names = ", ".join(f'"{name}"' for name in columns)
+            cursor.execute(
+                f"INSERT INTO commerce.{table} ({names}) SELECT {values} FROM (SELECT * FROM commerce.{table} LIMIT 1)"
+                " AS t, generate_series(1, %s) AS n",
+                (count,),
+            )
+    with warehouse.transaction() as connection, connection.cursor() as cursor:
+        for table in copies:
+            cursor.execute(f"ANALYZE commerce.{table}")

@@ -27,13 +27,12 @@ from commerce_pipelines.flows.privacy.person import Identity
 from commerce_pipelines.resources.connections import Connections, open_connections
 from commerce_pipelines.settings.file import parse
 from commerce_pipelines.warehouse.privacy.subjects import scrub
-from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_sandbox.catalogue import CATALOGUE
 from commerce_sandbox.odoo import OdooStandIn, demo_database
 from commerce_sandbox.shopify import ShopifyStandIn, demo_orders
 
 from .backfill_twice import NAME, SETTINGS, backfill
-from .database import MASTER_KEY_TEXT, server
+from .database import MASTER_KEY_TEXT, copy_rows, server
 from .figures import Figure
 
 ORDERS, DAYS, SEED = 1_000_000, 2, 7
@@ -61,7 +60,7 @@ def run(size: float, tell: Callable[[str], None]) -> list[Figure]:
         backfill(connections, end - timedelta(days=DAYS + 1), end)
         email = _choose_person(connections, [order["email"] for order in shop.orders.rows.values()])
         tell(f"{count:,} orders are made up")
-        _copy_rows(connections.warehouse, count)
+        copy_rows(connections.warehouse, COPIES, count)
         tell("the table of keys is rewritten")
         started = time.perf_counter()
         scrub(connections.warehouse)
@@ -93,27 +92,6 @@ def _choose_person(connections: Connections, emails: list[str]) -> str:
         if not planned.decision.waiting:
             return email
     raise SystemExit("Nobody in the sandbox's shop can be erased: give it more days.")
-
-
-def _copy_rows(warehouse: Warehouse, count: int) -> None:
-    with warehouse.transaction() as connection, connection.cursor() as cursor:
-        for table, changed in COPIES.items():
-            cursor.execute(
-                "SELECT column_name FROM information_schema.columns WHERE table_schema = 'commerce'"
-                " AND table_name = %s ORDER BY ordinal_position",
-                (table,),
-            )
-            columns = [name for (name,) in cursor.fetchall()]
-            values = ", ".join(changed.get(name, f't."{name}"') for name in columns)
-            names = ", ".join(f'"{name}"' for name in columns)
-            cursor.execute(
-                f"INSERT INTO commerce.{table} ({names}) SELECT {values} FROM (SELECT * FROM commerce.{table} LIMIT 1)"
-                " AS t, generate_series(1, %s) AS n",
-                (count,),
-            )
-    with warehouse.transaction() as connection, connection.cursor() as cursor:
-        for table in COPIES:
-            cursor.execute(f"ANALYZE commerce.{table}")
 
 
 def _is_readable(connections: Connections, planned: Plan) -> bool:

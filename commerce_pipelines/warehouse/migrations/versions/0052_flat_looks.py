@@ -28,42 +28,41 @@ CREATE INDEX orders_to_take_over ON commerce.orders (channel)
     AND NOT is_taken_over;
 CREATE INDEX orders_unshipped ON commerce.orders (channel, placed_at)
     WHERE status = 'paid' AND fulfilled_by = 'merchant' AND shipped <> 'yes';
-
-CREATE FUNCTION commerce.mark_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    NEW.in_odoo_since := (SELECT recorded_at FROM commerce.sale_orders l
-        WHERE l.channel = NEW.channel AND l.order_id = NEW.order_id AND l.state IN ('sale', 'done', 'cancel'));
-    NEW.is_taken_over := NEW.fulfilled_by = 'channel' AND EXISTS (SELECT FROM commerce.channel_deliveries d
-        WHERE d.channel = NEW.channel AND d.order_id = NEW.order_id AND d.settled = NEW.digest);
-    RETURN NEW;
-END $$;
-CREATE TRIGGER marked BEFORE INSERT ON commerce.orders FOR EACH ROW EXECUTE FUNCTION commerce.mark_order();
-
-CREATE FUNCTION commerce.mark_sold_order() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    since timestamptz;
-    sale commerce.sale_orders;
-BEGIN
-    IF TG_OP = 'DELETE' THEN
-        sale := OLD;
-    ELSE
-        sale := NEW;
-        since := CASE WHEN sale.state IN ('sale', 'done', 'cancel') THEN sale.recorded_at END;
-    END IF;
-    UPDATE commerce.orders o SET in_odoo_since = since
-        WHERE o.channel = sale.channel AND o.order_id = sale.order_id AND o.in_odoo_since IS DISTINCT FROM since;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER marked AFTER INSERT OR DELETE OR UPDATE OF state ON commerce.sale_orders
-    FOR EACH ROW EXECUTE FUNCTION commerce.mark_sold_order();
-
-CREATE FUNCTION commerce.mark_delivered_order() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    UPDATE commerce.orders o SET is_taken_over = o.digest = NEW.settled
-        WHERE o.channel = NEW.channel AND o.order_id = NEW.order_id AND o.is_taken_over <> (o.digest = NEW.settled);
-    RETURN NULL;
-END $$;
-CREATE TRIGGER marked AFTER INSERT OR UPDATE OF settled ON commerce.channel_deliveries
-    FOR EACH ROW EXECUTE FUNCTION commerce.mark_delivered_order();
 """
+# Of all rows of a statement at once. A plan is made each time: one that a session kept from when a table was small
+# would go through all of it for each row when it is large.
+FUNCTION = """
+CREATE FUNCTION commerce.{name}() RETURNS trigger LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS
+$$ BEGIN {body} RETURN NULL; END $$
+"""
+FUNCTIONS = {
+    "mark_staged_orders": """
+        UPDATE commerce.orders o SET in_odoo_since = l.recorded_at
+            FROM fresh f JOIN commerce.sale_orders l USING (channel, order_id)
+            WHERE o.channel = f.channel AND o.order_id = f.order_id AND l.state IN ('sale', 'done', 'cancel');
+        UPDATE commerce.orders o SET is_taken_over = true
+            FROM fresh f JOIN commerce.channel_deliveries d USING (channel, order_id)
+            WHERE o.channel = f.channel AND o.order_id = f.order_id AND d.settled = f.digest;""",
+    "mark_sold_orders": """
+        UPDATE commerce.orders o SET in_odoo_since = s.since
+            FROM (SELECT channel, order_id, CASE WHEN state IN ('sale', 'done', 'cancel') THEN recorded_at END AS since
+                FROM fresh) s
+            WHERE o.channel = s.channel AND o.order_id = s.order_id AND o.in_odoo_since IS DISTINCT FROM s.since;""",
+    "mark_unsold_orders": """
+        UPDATE commerce.orders o SET in_odoo_since = NULL FROM gone g
+            WHERE o.channel = g.channel AND o.order_id = g.order_id AND o.in_odoo_since IS NOT NULL;""",
+    "mark_delivered_orders": """
+        UPDATE commerce.orders o SET is_taken_over = o.digest = f.settled FROM fresh f
+            WHERE o.channel = f.channel AND o.order_id = f.order_id AND o.is_taken_over <> (o.digest = f.settled);""",
+}
+TRIGGERS = (
+    ("orders", "INSERT", "NEW TABLE AS fresh", "mark_staged_orders"),
+    ("sale_orders", "INSERT", "NEW TABLE AS fresh", "mark_sold_orders"),
+    ("sale_orders", "UPDATE", "NEW TABLE AS fresh", "mark_sold_orders"),
+    ("sale_orders", "DELETE", "OLD TABLE AS gone", "mark_unsold_orders"),
+    ("channel_deliveries", "INSERT", "NEW TABLE AS fresh", "mark_delivered_orders"),
+    ("channel_deliveries", "UPDATE", "NEW TABLE AS fresh", "mark_delivered_orders"),
+)
 
 # What each listing shows, by its last reading and by what it was told, {newest} of which is joined.
 BELIEFS = """
@@ -97,15 +96,21 @@ OF_ALL = """(
 
 def upgrade() -> None:
     op.execute(ORDERS)
+    for name, body in FUNCTIONS.items():
+        op.execute(FUNCTION.format(name=name, body=body))
+    for table, when, referencing, function in TRIGGERS:
+        op.execute(
+            f"CREATE TRIGGER marked_{when.lower()} AFTER {when} ON commerce.{table} REFERENCING {referencing}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION commerce.{function}()"
+        )
     op.execute(BELIEFS.format(newest=BY_LISTING))
 
 
 def downgrade() -> None:
     op.execute(BELIEFS.format(newest=OF_ALL))
-    for table, function in (
-        ("orders", "mark_order"), ("sale_orders", "mark_sold_order"), ("channel_deliveries", "mark_delivered_order"),
-    ):  # fmt: skip
-        op.execute(f"DROP TRIGGER marked ON commerce.{table}; DROP FUNCTION commerce.{function}")
-    op.execute(
-        "DROP INDEX commerce.orders_unshipped; ALTER TABLE commerce.orders DROP in_odoo_since, DROP is_taken_over"
-    )
+    for table, when, _, _ in TRIGGERS:
+        op.execute(f"DROP TRIGGER marked_{when.lower()} ON commerce.{table}")
+    for name in FUNCTIONS:
+        op.execute(f"DROP FUNCTION commerce.{name}")
+    op.execute("DROP INDEX commerce.orders_unshipped")
+    op.execute("ALTER TABLE commerce.orders DROP in_odoo_since, DROP is_taken_over")
