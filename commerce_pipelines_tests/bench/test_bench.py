@@ -27,6 +27,7 @@ PROMISED = {
     "completeness": {"completeness_100k"},
     "money": {"money_100k_orders"},
     "stock_decide": {"stock_decide_50k", "stock_changes_12_of_50k"},
+    "old_orders": {"old_orders"},
     "stock_calls": {"stock_calls_amazon", "stock_calls_ebay", "stock_calls_shopify"},
     "deliveries": {"deliveries_amazon", "deliveries_ebay", "deliveries_shopify"},
     "backfill_twice": {"backfill_twice_writes"},
