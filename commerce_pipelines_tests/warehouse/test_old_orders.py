@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from commerce_pipelines.core.topics import Topic
+from commerce_pipelines.domain.sales.draft import Action, SaleOutcome
 from commerce_pipelines.warehouse.fulfilment import channel_deliveries, shipments
 from commerce_pipelines.warehouse.fulfilment.channel_deliveries import Due
 from commerce_pipelines.warehouse.inventory import pipe, rows
+from commerce_pipelines.warehouse.landing.vault import Vault
+from commerce_pipelines.warehouse.orders import ledger, staged_rows
+from commerce_pipelines.warehouse.privacy import expiry
 from commerce_pipelines.warehouse.tables.database import Warehouse, clock
+from commerce_pipelines.warehouse.tables.frames import read_frame, replace_days
 
 SHOP, OLD = "shop_de", 3_000
 SOLD = ("SKU", "Mug")
@@ -74,6 +82,14 @@ class Shop:
     def remove(self, table: str) -> None:
         with self.warehouse.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM commerce.{table}")
+
+    @contextmanager
+    def staging(self) -> Iterator[Any]:
+        """The connection of a transaction that stages days of the channel."""
+        day = date(2000, 1, 1)
+        with self.warehouse.transaction() as connection:
+            with staged_rows.writer(connection, SHOP, day, day + timedelta(days=1)):
+                yield connection
 
     def sold(self, ago: timedelta = timedelta()) -> int:
         """Units that a reading of Odoo's stock, begun now or earlier, does not contain."""
@@ -138,6 +154,93 @@ def test_an_order_that_leaves_the_ledger_is_held_back_again(shop: Shop) -> None:
     shop.add(ORDERS, LINES, SALES)
     shop.remove("sale_orders")
     assert shop.sold() == 2
+
+
+def replace_ledger(connection: Any, state: str) -> None:
+    frame = read_frame(connection, "sale_orders", ledger.LEDGER)
+    frame["state"] = state
+    replace_days(connection, "sale_orders", SHOP, list(frame["day"]), frame)
+
+
+def reduce_ledger(connection: Any, state: str) -> None:
+    outcome = SaleOutcome(channel=SHOP, order_id="1", action=Action.CHANGED, odoo_id=1, state=state)
+    ledger.keep_reduced(connection, SHOP, outcome, None, datetime.now(UTC))
+
+
+WRITES: dict[str, Callable[[Any, str], None]] = {"a load": replace_ledger, "a refund": reduce_ledger}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize(("before", "after", "units"), [("draft", "sale", 0), ("sale", "draft", 2)])
+def test_an_order_that_is_staged_while_its_ledger_is_written_is_what_the_ledger_says(
+    shop: Shop, write: str, before: str, after: str, units: int
+) -> None:
+    """Neither saw what the other had not committed: the order stayed out of Odoo for good, or in it."""
+    shop.add(ORDERS, LINES)
+    shop.add(SALES, state=before)
+
+    def write_ledger() -> None:
+        with shop.warehouse.transaction() as connection:
+            WRITES[write](connection, after)
+
+    with ThreadPoolExecutor(1) as pool:
+        with shop.staging() as connection:
+            stage_anew(connection)
+            written = pool.submit(write_ledger)
+            wait_for(connection, written)
+        written.result()
+    assert shop.sold() == units
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_an_order_that_is_staged_before_its_ledger_is_committed_is_what_the_ledger_says(shop: Shop, write: str) -> None:
+    shop.add(LINES, SALES)
+
+    def stage() -> None:
+        with shop.staging() as connection:
+            stage_anew(connection)
+
+    with ThreadPoolExecutor(1) as pool:
+        with shop.warehouse.transaction() as connection:
+            WRITES[write](connection, "draft")
+            staged = pool.submit(stage)
+            wait_for(connection, staged)
+        staged.result()
+    assert shop.sold() == 2
+
+
+def test_answers_are_destroyed_while_their_ledger_is_written(shop: Shop) -> None:
+    """Each held what the other waited for, and PostgreSQL ended one of them."""
+    shop.add(ORDERS, LINES)
+    shop.add(SALES, state="draft")
+
+    def destroy() -> None:
+        with shop.warehouse.transaction() as connection:
+            expiry.destroy(connection, Vault(shop.warehouse), SHOP, Topic.ORDERS, ["1"], str)
+
+    with ThreadPoolExecutor(1) as pool:
+        with shop.warehouse.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT FROM commerce.sale_orders FOR UPDATE")
+            destroyed = pool.submit(destroy)
+            wait_for(connection, destroyed)
+            cursor.execute("UPDATE commerce.sale_orders SET state = 'sale'")
+        destroyed.result()
+    assert shop.sold() == 0
+
+
+def stage_anew(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM commerce.orders")
+        cursor.execute(ORDERS, {"shop": SHOP, "who": "merchant", "first": 1, "last": 1})
+
+
+def wait_for(connection: Any, other: Future[None]) -> None:
+    """Until the other session waits for this one, or is done."""
+    with connection.cursor() as cursor:
+        while not other.done():
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone() != (0,):
+                return
 
 
 def test_what_a_channel_shipped_is_due_until_just_that_is_taken_over(shop: Shop) -> None:

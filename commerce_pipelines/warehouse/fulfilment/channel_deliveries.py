@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..tables.database import block_writers
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
@@ -69,6 +71,7 @@ def mark_tried(
     rows = [
         (channel, row.order_id, row.digest + stamp, row.digest if row.order_id in settled else "", now) for row in due
     ]
+    block_writers(connection, "channel_deliveries", channel)
     with connection.cursor() as cursor:
         execute_values(
             cursor,

@@ -15,6 +15,7 @@ from ...core.topics import Topic
 from ...domain.sales.base import Base
 from ...domain.sales.draft import Action, SaleOutcome
 from ...domain.sales.lifecycle import LedgerEntry, Says
+from ..tables.database import block_writers
 
 LEDGER = (
     *("channel", "order_id", "day", "digest", "action", "odoo_id", "name", "state", "currency", "total"),
@@ -57,6 +58,7 @@ def keep_reduced(connection: Any, name: str, outcome: SaleOutcome, base: Base | 
     is_gone, flagged = outcome.action is Action.CANCELLED, [Action.FLAGGED.value, Action.REFUSED.value]
     action = "%s" if is_gone else "CASE WHEN action = ANY(%s) THEN action ELSE %s END"
     actions = (Action.CANCELLED.value,) if is_gone else (flagged, Action.CHANGED.value)
+    block_writers(connection, "sale_orders", name)
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE commerce.sale_orders SET {columns}, action = {action} WHERE channel = %s AND order_id = %s",

@@ -17,8 +17,8 @@ from ...domain.orders.order import Order
 from ..landing.expired import expired_on
 from ..landing.kept_rows import drop, drop_stale, is_any_staged
 from ..landing.landing import Snapshot
-from ..tables.database import AMONG, listed
-from ..tables.frames import block_writers, write_difference, write_rows
+from ..tables.database import AMONG, block_writers, listed
+from ..tables.frames import write_difference, write_rows
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

@@ -164,6 +164,10 @@ def _strip_rows(connection: Connection, channel: str, topic: Topic, about: Seque
     stays open; its sentence says what happened, because nothing can be tried again."""
     table, key = _STAGED[topic]
     with connection.cursor() as cursor:
+        if topic is Topic.ORDERS:  # the ledger first, as who writes it does: its trigger changes orders after that
+            cursor.execute(
+                f"UPDATE commerce.sale_orders SET base = '' WHERE channel = %s AND order_id {AMONG}", (channel, ids)
+            )
         cursor.execute(
             f"UPDATE commerce.{table} SET subject_id = '' WHERE channel = %s AND {key} {AMONG}", (channel, ids)
         )
@@ -178,7 +182,3 @@ def _strip_rows(connection: Connection, channel: str, topic: Topic, about: Seque
             f" AND record_id {AMONG}",
             (channel, list(about), ids),
         )
-        if topic is Topic.ORDERS:
-            cursor.execute(
-                f"UPDATE commerce.sale_orders SET base = '' WHERE channel = %s AND order_id {AMONG}", (channel, ids)
-            )

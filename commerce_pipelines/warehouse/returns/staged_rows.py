@@ -19,8 +19,8 @@ from ...domain.returns.records import Refund, Return
 from ..landing.expired import expired_on
 from ..landing.kept_rows import drop, drop_stale
 from ..landing.landing import Snapshot
-from ..tables.database import AMONG, listed
-from ..tables.frames import block_writers, write_difference
+from ..tables.database import AMONG, block_writers, listed
+from ..tables.frames import write_difference
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

@@ -30,6 +30,7 @@ ACTOR = "COMMERCE_ACTOR"  # the environment variable that says who works in this
 _ASKED: ContextVar[str] = ContextVar("asked", default="")  # see `asked_by`
 SPARE_CONNECTIONS = 3  # idle connections that a process keeps
 
+_MARKING = ("sale_orders", "channel_deliveries")  # tables whose triggers write the marks of `commerce.orders`
 AMONG = "= ANY(ARRAY(SELECT json_array_elements_text(%s::json)))"  # its parameter: `listed`
 # A machine that vanishes ends no connection: with these, either side notices within two minutes and its locks are
 # released.
@@ -256,6 +257,15 @@ def clock(connection: Connection) -> datetime:
 def lock_number(name: str) -> int:
     """The 64-bit key of a named advisory lock: the name's digest, so that no list of numbers is needed."""
     return int.from_bytes(hashlib.sha256(f"commerce_pipelines {name}".encode()).digest()[:8], "big", signed=True)
+
+
+def block_writers(connection: Connection, table: str, channel: str) -> None:
+    """Until the commit, whoever else replaces rows of this table and channel waits. Who writes a table that marks
+    orders waits for staging first: neither sees what the other has not committed, an order would be staged with a mark
+    that is no longer true, and each would hold rows of orders that the other waits for."""
+    with connection.cursor() as cursor:
+        for name in ("orders", table) if table in _MARKING else (table,):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"{name} {channel}"),))
 
 
 def storable(text: str) -> str:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from psycopg2 import sql
 from pyarrow import csv
 
-from .database import AMONG, listed, lock_number, storable
+from .database import AMONG, block_writers, listed, storable
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -223,12 +223,6 @@ def replace_days(
             where, params = f"{where} OR order_id {AMONG}", [*params, listed(part["order_id"].to_pylist())]
         write_difference(connection, table, fresh.column_names, _list_rows(part), key, f"{where})", params)
     return len(fresh)
-
-
-def block_writers(connection: Connection, table: str, channel: str) -> None:
-    """Until the commit, whoever else replaces rows of this table and channel waits."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"{table} {channel}"),))
 
 
 def clear_days(

@@ -19,6 +19,7 @@ from commerce_pipelines.flows.orders.trace import trace
 from commerce_pipelines.flows.privacy.erase import plan
 from commerce_pipelines.flows.privacy.person import Identity
 from commerce_pipelines.flows.privacy.retention import Aged, apply_limits
+from commerce_pipelines.warehouse.orders.staged_rows import LINES, ORDERS
 from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines.warehouse.tables.frames import read_frame
 from commerce_pipelines_tests.doubles.lane import Lane, Server, later, line, numbered, waiting
@@ -55,7 +56,10 @@ def raw_of(lane: Lane, order_id: str) -> bytes | None:
 def staged(lane: Lane, order_id: str) -> list[tuple[Any, ...]]:
     where = ("channel = %s AND order_id = %s", (lane.name, order_id))
     with lane.connections.warehouse.transaction() as connection:
-        frames = [read_frame(connection, table, None, *where) for table in ("orders", "order_lines")]
+        frames = [
+            read_frame(connection, table, columns, *where)
+            for table, columns in (("orders", ORDERS), ("order_lines", LINES))
+        ]
     return [tuple(row) for frame in frames for row in frame.drop(columns="subject_id", errors="ignore").to_numpy()]
 
 

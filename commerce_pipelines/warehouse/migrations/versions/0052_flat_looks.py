@@ -15,7 +15,10 @@ depends_on = None
 # in_odoo_since: since when the ledger says that Odoo has the order, confirmed, or cancelled by a person.
 # is_taken_over: the channel's own shipping of just this answer is in Odoo. Both are said by other tables and kept here,
 # where an index finds the few orders of which they are not true; an order's row is made anew where its staging differs.
+# The tables that say it are locked first: what another process commits after their rows are read, and before their
+# triggers are there, nobody would say.
 ORDERS = """
+LOCK TABLE commerce.sale_orders, commerce.channel_deliveries IN SHARE ROW EXCLUSIVE MODE;
 ALTER TABLE commerce.orders ADD in_odoo_since timestamptz, ADD is_taken_over boolean NOT NULL DEFAULT false;
 UPDATE commerce.orders o SET in_odoo_since = l.recorded_at FROM commerce.sale_orders l
     WHERE (l.channel, l.order_id) = (o.channel, o.order_id) AND l.state IN ('sale', 'done', 'cancel');
