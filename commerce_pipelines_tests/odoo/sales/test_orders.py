@@ -117,6 +117,7 @@ def test_team_warehouse_carrier_tags_and_analytic_account(world: World) -> None:
     tag = world.create("crm.tag", name=names["tag"])
     fee = world.create("product.product", name="Fee", type="service")
     carrier = world.create("delivery.carrier", name=names["carrier"], product_id=fee)
+    world.allow("analytic.group_analytic_accounting")  # as Odoo's setting Analytic Accounting does
     plan = world.call("account.analytic.plan", "search", domain=[], limit=1)[0]
     account = world.create("account.analytic.account", name=names["account"], plan_id=plan)
     warehouse = world.create("stock.warehouse", name=names["warehouse"], code=token[:5])
