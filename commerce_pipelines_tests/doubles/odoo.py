@@ -85,8 +85,8 @@ class World:
         """Put who calls for the test into a group of a real Odoo; the stand-in refuses nobody."""
         if self.kind == "odoo":
             module, _, name = group.partition(".")
-            found = self.call("ir.model.data", "check_object_reference", module=module, xml_id=name)
-            self.call("res.users", "write", ids=[self._own.who.uid], vals={"group_ids": [[4, found[1]]]})
+            _, group_id = self.call("ir.model.data", "check_object_reference", module=module, xml_id=name)
+            self.call("res.users", "write", ids=[self._own.who.uid], vals={"group_ids": [[4, group_id]]})
 
     def product(self, stock: int | None = 1000, **values: Any) -> tuple[int, str]:
         """A storable product: (id, default_code)."""
