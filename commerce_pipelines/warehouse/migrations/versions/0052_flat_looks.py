@@ -32,8 +32,8 @@ CREATE INDEX orders_to_take_over ON commerce.orders (channel)
 CREATE INDEX orders_unshipped ON commerce.orders (channel, placed_at)
     WHERE status = 'paid' AND fulfilled_by = 'merchant' AND shipped <> 'yes';
 """
-# Of all rows of a statement at once. A plan is made each time: one that a session kept from when a table was small
-# would go through all of it for each row when it is large.
+# Of all rows of a statement at once, but for deleted ones. A plan is made each time: one that a session kept from when
+# a table was small would go through all of it when it is large.
 FUNCTION = """
 CREATE FUNCTION commerce.{name}() RETURNS trigger LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS
 $$ BEGIN {body} RETURN NULL; END $$
@@ -52,8 +52,10 @@ FUNCTIONS = {
                 FROM fresh) s
             WHERE o.channel = s.channel AND o.order_id = s.order_id AND o.in_odoo_since IS DISTINCT FROM s.since;""",
     "mark_unsold_orders": """
-        UPDATE commerce.orders o SET in_odoo_since = NULL FROM gone g
-            WHERE o.channel = g.channel AND o.order_id = g.order_id AND o.in_odoo_since IS NOT NULL;""",
+        UPDATE commerce.orders o SET in_odoo_since = NULL
+            WHERE o.channel = OLD.channel AND o.order_id = OLD.order_id AND o.in_odoo_since IS NOT NULL
+            AND NOT EXISTS (SELECT FROM commerce.sale_orders l
+                WHERE l.channel = OLD.channel AND l.order_id = OLD.order_id);""",
     "mark_delivered_orders": """
         UPDATE commerce.orders o SET is_taken_over = o.digest = f.settled FROM fresh f
             WHERE o.channel = f.channel AND o.order_id = f.order_id AND o.is_taken_over <> (o.digest = f.settled);""",
@@ -62,10 +64,14 @@ TRIGGERS = (
     ("orders", "INSERT", "NEW TABLE AS fresh", "mark_staged_orders"),
     ("sale_orders", "INSERT", "NEW TABLE AS fresh", "mark_sold_orders"),
     ("sale_orders", "UPDATE", "NEW TABLE AS fresh", "mark_sold_orders"),
-    ("sale_orders", "DELETE", "OLD TABLE AS gone", "mark_unsold_orders"),
     ("channel_deliveries", "INSERT", "NEW TABLE AS fresh", "mark_delivered_orders"),
     ("channel_deliveries", "UPDATE", "NEW TABLE AS fresh", "mark_delivered_orders"),
 )
+# At the commit, because a row of the ledger that differs is deleted and written again: the order's row stays then.
+DELETED = """
+CREATE CONSTRAINT TRIGGER marked_delete AFTER DELETE ON commerce.sale_orders DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION commerce.mark_unsold_orders()
+"""
 
 # What each listing shows, by its last reading and by what it was told, {newest} of which is joined.
 BELIEFS = """
@@ -106,11 +112,13 @@ def upgrade() -> None:
             f"CREATE TRIGGER marked_{when.lower()} AFTER {when} ON commerce.{table} REFERENCING {referencing}"
             f" FOR EACH STATEMENT EXECUTE FUNCTION commerce.{function}()"
         )
+    op.execute(DELETED)
     op.execute(BELIEFS.format(newest=BY_LISTING))
 
 
 def downgrade() -> None:
     op.execute(BELIEFS.format(newest=OF_ALL))
+    op.execute("DROP TRIGGER marked_delete ON commerce.sale_orders")
     for table, when, _, _ in TRIGGERS:
         op.execute(f"DROP TRIGGER marked_{when.lower()} ON commerce.{table}")
     for name in FUNCTIONS:
