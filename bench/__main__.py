@@ -21,10 +21,9 @@ from .figures import Figure, Skipped, last_line, sentence
 
 BENCHMARKS = (
     "extract", "completeness", "money", "stock_decide", "old_orders", "stock_calls", "deliveries", "stock_read",
-    "backfill_twice",
-    "pace", "live", "backfill_time", "receiver", "stock_change", "delivery_told", "order_hint", "erase",
-    "erase_partners", "rehearsal", "ledger", "inbound_plan", "content", "odoo_load", "credit_notes", "writers",
-    "writers_killed",
+    "backfill_twice", "pace", "live", "backfill_time", "receiver", "stock_change", "delivery_told", "order_hint",
+    "erase", "erase_partners", "rehearsal", "ledger", "inbound_plan", "content", "odoo_load", "credit_notes",
+    "writers", "writers_killed",
 )  # fmt: skip
 
 

@@ -313,6 +313,12 @@ def test_a_company_whose_stock_cannot_be_read_counts_as_a_look_that_failed(
         assert heartbeats(connection)[0].failures == 0
 
 
+def test_what_cannot_be_read_for_one_reason_is_one_sentence() -> None:
+    seen = Look(unread={"shop_two": "Odoo is away.", "shop_three": "Odoo is away.", "shop_four": "It is empty."})
+    away, empty = "shop_two, shop_three cannot be read: Odoo is away.", "shop_four cannot be read: It is empty."
+    assert seen.problem == f"The stock for {away} The stock for {empty}"
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-01T00:00:00"])
 def test_a_tag_that_is_no_moment_shares_nothing(world: World, text: str) -> None:
     for on_hand in (50, 60):

@@ -185,6 +185,7 @@ def test_a_digest_comes_once_a_day(warehouse: Warehouse, people: People) -> None
     assert len(digests) == 3  # the 20th, 21st and 22nd at seven in Berlin
     assert "shop_de: 9 orders yesterday, 8 of them in Odoo, 1 missing; 1 wait" in digests[0]
     assert "Still so: shop_de and Odoo do not agree." in digests[1]
+    assert "shop_de: the orders of yesterday have not been compared with Odoo yet; 1 wait" in digests[1]
     assert "ends on 2027-02-18, in 90 days" in digests[0]
     assert "CANARY" not in str(people.heard)
 

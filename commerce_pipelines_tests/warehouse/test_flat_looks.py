@@ -10,13 +10,11 @@ from typing import Any
 
 import psycopg2
 import pytest
-import sqlalchemy
 from alembic import command
-from alembic.config import Config
 
 from commerce_pipelines.warehouse.server.server import libpq_url
-from commerce_pipelines.warehouse.tables.database import MIGRATIONS
 from commerce_pipelines_tests.conftest import fresh_database
+from commerce_pipelines_tests.doubles.migrating import migrate
 from commerce_pipelines_tests.warehouse.test_old_orders import LINES, ORDERS, PUSHES, SALES, SHOP, TAKEN_OVER
 
 BEFORE, AFTER = "0051", "0052"
@@ -74,12 +72,3 @@ def read(connection: Any, statement: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return sorted(cursor.fetchall())
-
-
-def migrate(url: str, go: Any, version: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        go(config, version)

@@ -172,8 +172,8 @@ def has_due(connection: Connection, channel: str) -> bool:
 
 
 def _is_any_due(connection: Connection, channel: str, condition: str, *values: str) -> bool:
-    """The oldest, because of the order PostgreSQL takes the index of what is due. By its guess that most orders are, it
-    went through all that were ever delivered."""
+    """Whether an order is due. PostgreSQL guesses that most are, and would go through all that were ever delivered;
+    asked for the oldest, it takes the index of those that are due."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT FROM commerce.shipments WHERE channel = %s AND settled <> digest AND {condition}"

@@ -164,7 +164,7 @@ def _strip_rows(connection: Connection, channel: str, topic: Topic, about: Seque
     stays open; its sentence says what happened, because nothing can be tried again."""
     table, key = _STAGED[topic]
     with connection.cursor() as cursor:
-        if topic is Topic.ORDERS:  # the ledger first, as who writes it does: its trigger changes orders after that
+        if topic is Topic.ORDERS:  # first, because who writes the ledger changes it before its trigger changes orders
             cursor.execute(
                 f"UPDATE commerce.sale_orders SET base = '' WHERE channel = %s AND order_id {AMONG}", (channel, ids)
             )

@@ -260,9 +260,11 @@ def lock_number(name: str) -> int:
 
 
 def block_writers(connection: Connection, table: str, channel: str) -> None:
-    """Until the commit, whoever else replaces rows of this table and channel waits. Who writes a table that marks
-    orders waits for staging first: neither sees what the other has not committed, an order would be staged with a mark
-    that is no longer true, and each would hold rows of orders that the other waits for."""
+    """Until the commit, whoever else replaces rows of this table and channel waits.
+
+    Who writes a table that marks orders waits for the channel's staging as well. Neither sees what the other has not
+    committed, so that an order could keep a mark that is not true, and each could hold rows that the other waits for.
+    """
     with connection.cursor() as cursor:
         for name in ("orders", table) if table in _MARKING else (table,):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (lock_number(f"{name} {channel}"),))

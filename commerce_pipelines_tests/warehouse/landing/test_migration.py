@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
-import sqlalchemy
 import zstandard
 from alembic import command
-from alembic.config import Config
 
 from commerce_pipelines.warehouse import exceptions as quarantine
 from commerce_pipelines.warehouse.landing import master_keys
 from commerce_pipelines.warehouse.landing.landing import Landing
 from commerce_pipelines.warehouse.landing.vault import Vault
 from commerce_pipelines.warehouse.server.server import libpq_url
-from commerce_pipelines.warehouse.tables.database import MIGRATIONS, Warehouse
+from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY, fresh_database
+from commerce_pipelines_tests.doubles.migrating import migrate
 
 RAW = b'{"id": "1"}'
 DIGEST = hashlib.sha256(RAW).digest()
@@ -45,7 +44,7 @@ def url(server_url: str) -> Iterator[str]:
 
 def test_orders_of_before_open_and_wait_as_they_did(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(master_keys, "read_row", lambda connection: None)  # these schemas know no other master key
-    _migrate(url, command.upgrade, "0004")
+    migrate(url, command.upgrade, "0004")
     warehouse = Warehouse(url, MASTER_KEY)
     vault = Vault(warehouse)
     subject = vault.subject_id("order:1")
@@ -55,7 +54,7 @@ def test_orders_of_before_open_and_wait_as_they_did(url: str, monkeypatch: pytes
         sealed = vault.seal(key, zstandard.ZstdCompressor().compress(RAW), b"\0".join((b"shop", b"1", DIGEST)))
         cursor.execute(SNAPSHOT, (DIGEST, subject, sealed))
         cursor.execute(EXCEPTIONS)
-    _migrate(url, command.upgrade, "0005")
+    migrate(url, command.upgrade, "0005")
     snapshots = Landing(warehouse, vault, "shop", "orders", ZoneInfo("Europe/Berlin")).newest_of(["1"])
     assert snapshots["1"].raw == RAW
     with warehouse.transaction() as connection:
@@ -66,17 +65,9 @@ def test_orders_of_before_open_and_wait_as_they_did(url: str, monkeypatch: pytes
         ("load", "refund_due", False),
     ]
     warehouse.close()
-    _migrate(url, command.downgrade, "0004")
+    migrate(url, command.downgrade, "0004")
     with closing(psycopg2.connect(libpq_url(url))) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT stage FROM commerce.exceptions WHERE order_id = '1' ORDER BY stage")
         assert cursor.fetchall() == [("flag:oversold",), ("flag:refund_due",), ("load",)]
         cursor.execute("SELECT payload FROM commerce.order_snapshots WHERE order_id = '1'")
         assert [bytes(payload) for (payload,) in cursor] == [sealed]
-
-
-def _migrate(url: str, step: Callable[[Config, str], None], revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool).begin() as connection:
-        config.attributes["connection"] = connection
-        step(config, revision)

@@ -8,15 +8,14 @@ from typing import Any
 
 import psycopg2
 import pytest
-import sqlalchemy
 from alembic import command
-from alembic.config import Config
 
 from commerce_pipelines.domain.outbox.effects import Kind, digest
 from commerce_pipelines.warehouse.outbox import effects, holds
 from commerce_pipelines.warehouse.server.server import libpq_url
-from commerce_pipelines.warehouse.tables.database import MIGRATIONS, Warehouse
+from commerce_pipelines.warehouse.tables.database import Warehouse
 from commerce_pipelines_tests.conftest import MASTER_KEY, fresh_database
+from commerce_pipelines_tests.doubles.migrating import migrate
 
 BEFORE, OUTBOX = "0008", "0009"
 PUSHES = """
@@ -57,11 +56,11 @@ def url(server_url: str) -> Iterator[str]:
 
 
 def test_old_pushes_and_stops_move_into_the_outbox_and_back(url: str) -> None:
-    _migrate(url, command.upgrade, BEFORE)
+    migrate(url, command.upgrade, BEFORE)
     with closing(psycopg2.connect(libpq_url(url))) as connection, connection, connection.cursor() as cursor:
         cursor.execute(PUSHES)
     before = _read(url)
-    _migrate(url, command.upgrade, OUTBOX)
+    migrate(url, command.upgrade, OUTBOX)
     after = _read(url)
     assert after == before
     warehouse = Warehouse(url, MASTER_KEY)
@@ -78,7 +77,7 @@ def test_old_pushes_and_stops_move_into_the_outbox_and_back(url: str) -> None:
             "a": 2, "b": 0, "c": 8,
         }  # fmt: skip
     warehouse.close()
-    _migrate(url, command.downgrade, BEFORE)
+    migrate(url, command.downgrade, BEFORE)
     assert _read(url) == before
 
 
@@ -89,12 +88,3 @@ def _read(url: str) -> list[list[tuple[Any, ...]]]:
             cursor.execute(view)
             rows.append(cursor.fetchall())
         return rows
-
-
-def _migrate(url: str, go: Any, version: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        go(config, version)
